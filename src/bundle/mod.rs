@@ -1,0 +1,1 @@
+//! The bundle: archive, manifest, signatures, trust, and the strict reader.

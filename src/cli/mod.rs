@@ -1,0 +1,1 @@
+//! The command line: arguments, terminal, clock and environment. Nothing below reads any of them.

@@ -1,0 +1,139 @@
+//! One event stream for progress, log and ledger; and the outcomes that all layers share.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a dataset, a file or a part.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All that was asked for is there.
+    Complete,
+    /// There was nothing to get.
+    Empty,
+    /// Some of it is there.
+    Partial,
+    /// It was left out on purpose; the reason says why.
+    Skipped,
+    /// It could not be read at all.
+    Failed,
+}
+
+impl Outcome {
+    /// Whether a run with this outcome ends with exit code 3.
+    pub fn is_incomplete(self) -> bool {
+        matches!(self, Outcome::Partial | Outcome::Skipped | Outcome::Failed)
+    }
+}
+
+/// Machine-readable reason of an [`Outcome`] other than complete.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Binary that cannot be redacted (trace dumps, images, executables).
+    Binary,
+    /// A limit of count, size or time was reached.
+    Cap,
+    /// The file is damaged from a certain place on; records before it are kept.
+    Damaged,
+    /// Compressed data above the allowed ratio, or archives nested too deep.
+    ArchiveLimit,
+    /// A file without content.
+    EmptyFile,
+    /// Reading failed (I/O).
+    Error,
+    /// A link; links are not followed.
+    Link,
+    /// JSON or XML nested deeper than the limit.
+    NestedTooDeep,
+    /// Not permitted to read.
+    Permission,
+    /// One of our own private files (key, workspace, preview, leak report).
+    Private,
+    /// A record above the size limit was skipped.
+    RecordTooLarge,
+    /// Not a regular file (device, FIFO, socket).
+    SpecialFile,
+    /// Left out by `--without`, or not among `--dataset`.
+    Unselected,
+    /// Valid JSON or CSV whose records belong to no known dataset.
+    UnrecognisedRecords,
+    /// Text of unknown kind; `--accept-text` takes it.
+    UnrecognisedText,
+    /// A name inside an archive that leaves it, or an encrypted archive member.
+    UnsafeArchiveEntry,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// The phases of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Source to workspace.
+    Gather,
+    /// First pass over the workspace: names and entities.
+    Learn,
+    /// Second pass: records to parts, with the leak check of each part.
+    Rewrite,
+    /// Manifest, signature, rename.
+    Sign,
+    /// Reading a bundle.
+    Verify,
+}
+
+/// Something that happened. Holds no value from the data.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A phase begins; `total` is its size in bytes where known.
+    Begin {
+        /// Which phase.
+        phase: Phase,
+        /// Bytes that will be worked on, if known.
+        total: Option<u64>,
+    },
+    /// Work inside a phase: amounts since the last event of this kind.
+    Advance {
+        /// Which phase.
+        phase: Phase,
+        /// Further input bytes done.
+        bytes: u64,
+        /// Further records done.
+        records: u64,
+    },
+    /// A phase ended.
+    End {
+        /// Which phase.
+        phase: Phase,
+    },
+    /// A file was refused or is damaged. `place` is its position in the run's file list, never its name.
+    File {
+        /// Number of the file in the order of the run, from 1.
+        number: u64,
+        /// What became of it.
+        outcome: Outcome,
+        /// Why.
+        reason: Reason,
+    },
+    /// Something the user should know; the text is ours.
+    Note(&'a str),
+}
+
+/// Receives events. Implemented for closures.
+pub trait Observer: Sync {
+    /// Called from any thread.
+    fn on(&self, event: &Event<'_>);
+}
+
+impl<F: Fn(&Event<'_>) + Sync> Observer for F {
+    fn on(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+/// An observer that ignores everything.
+pub fn silent(_: &Event<'_>) {}

@@ -1,0 +1,1 @@
+//! Gather: source → workspace.

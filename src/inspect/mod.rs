@@ -1,0 +1,1 @@
+//! Inspect: what is done with a verified bundle.

@@ -1,0 +1,22 @@
+//! Diagnostic support bundles for Microsoft Entra ID: gathered, pseudonymized under a written
+//! policy, leak-checked and signed.
+//!
+//! The line is `gather → workspace → seal → bundle → verify → read`; `docs/architecture.md` shows
+//! the layers. Start at [`gather`], [`seal`] and [`inspect`].
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+pub mod catalogue;
+pub mod cli;
+pub mod crypto;
+pub mod demo;
+pub mod error;
+pub mod event;
+pub mod gather;
+pub mod inspect;
+pub mod kind;
+pub mod privacy;
+pub mod record;
+pub mod seal;
+pub mod source;
+pub mod workspace;

@@ -1,0 +1,3 @@
+//! Privacy: policy, pseudonyms, the redactor and the leak check.
+
+pub mod render;

@@ -1,0 +1,14 @@
+//! All integration tests: one binary.
+
+mod house;
+mod shared;
+
+mod bundle;
+mod catalogue;
+mod cli;
+mod demo;
+mod pseudonyms;
+mod redaction;
+mod sources;
+mod text_engine;
+mod workspace;
