@@ -19,6 +19,8 @@
 //! every name without a row of its own. `keys` gives the kind of member *names* that are data.
 
 mod grammar;
+pub mod member;
+pub mod time;
 
 pub use grammar::Grammar;
 
