@@ -1,1 +1,3 @@
 //! Seal: workspace → bundle.
+
+mod ordered;

@@ -1,0 +1,514 @@
+//! What the user typed: clap types, nothing resolved yet. No clap type is used outside `cli`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Gathers, pseudonymizes, signs and reads diagnostic support bundles for Microsoft Entra ID.
+#[derive(Parser, Debug)]
+#[command(name = "entra-bundle", version, disable_help_subcommand = true, help_template = HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print one JSON document on standard output, and errors as JSON on standard error.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Say nothing on standard error but errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// No progress display, even on a terminal.
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+const HELP: &str = "\
+{about}
+
+Usage: entra-bundle COMMAND [OPTIONS]        (entra-bundle COMMAND --help tells more)
+
+For administrators
+  demo         Try everything on a simulated tenant, no account needed
+  collect      Gather local exports and logs and seal them into a bundle
+  gather       Only gather: read the input into an encrypted workspace
+  seal         Only seal: make a bundle from a workspace
+  lookup       Real value to pseudonym, so that you can say \"look at u-…\"
+  reveal       Pseudonym to real value, with the incident key
+  key          Make keys, show their fingerprints
+
+For privacy officers
+  policy       Show the presets, explain what happens to a field and why
+  scan         Count personal data in any file by kind; writes nothing
+
+For support engineers
+  verify       Prove origin and integrity of a bundle, offline
+  info         What a bundle holds, and what is missing and why
+  records      List and filter the records of a bundle
+  unpack       Verify, then unpack into a fresh folder
+
+For anyone
+  datasets     List the kinds of data the program knows
+  completions  Print a completion script for a shell
+
+Options
+{options}
+
+Exit codes: 0 done · 1 failed · 2 usage · 3 sealed but incomplete · 4 access · 5 privacy refusal ·
+10 not a bundle · 11 integrity · 12 signature · 13 origin not proven · 14 trust policy · 15 limit ·
+16 unsupported · 17 decryption · 18 series or incomplete · 130 interrupted
+";
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Try everything on a simulated tenant, no account needed.
+    #[command(after_help = "Example: entra-bundle demo --out demo-run\n\nExit codes: 0, 1, 2, 5.")]
+    Demo(Demo),
+    /// Gather local exports and logs and seal them into a bundle.
+    #[command(
+        after_help = "Example: entra-bundle collect --input exports/ --input trace.zip --out bundles/\n\n\
+        Exit codes: 0; 3 sealed but incomplete; 1, 2, 4 nothing could be read, 5 privacy refusal, 130."
+    )]
+    Collect(Collect),
+    /// Only gather: read the input into an encrypted workspace.
+    #[command(
+        after_help = "Example: entra-bundle gather --input exports/ --workspace case-7\n\nExit codes: 0, 1, 2, 3, 4, 130."
+    )]
+    Gather(Gather),
+    /// Only seal: make a bundle from a workspace.
+    #[command(
+        after_help = "Example: entra-bundle seal --workspace case-7 --policy strict --out bundles/\n\nExit codes: 0, 1, 2, 3, 5, 130."
+    )]
+    Seal(Seal),
+    /// Prove origin and integrity of a bundle, offline.
+    #[command(
+        after_help = "Example: entra-bundle verify entra-bundle-3kq….zip --public-key signing.pub.pem\n\n\
+        Exit codes: 0 integrity and origin proven; 10 not a bundle; 11 integrity; 12 signature; 13 origin not proven; \
+        14 trust policy; 15 limit; 16 unsupported; 18 incomplete with --require-complete."
+    )]
+    Verify(Verify),
+    /// Verify, then unpack into a fresh folder.
+    #[command(
+        after_help = "Example: entra-bundle unpack bundle.zip --to case-7 --public-key signing.pub.pem\n\nExit codes: as verify; 1 if the folder exists."
+    )]
+    Unpack(Unpack),
+    /// What a bundle holds, and what is missing and why.
+    #[command(
+        after_help = "Example: entra-bundle info bundle.zip --missing --public-key signing.pub.pem\n\nExit codes: as verify."
+    )]
+    Info(Info),
+    /// List and filter the records of a bundle.
+    #[command(
+        after_help = "Examples:\n  entra-bundle records bundle.zip --dataset directory_audits --activity 'Add user'\n  \
+        entra-bundle records bundle.zip --correlation-id 8a1b7c33-… --format csv\n\nExit codes: as verify; 2 wrong column or dataset."
+    )]
+    Records(Records),
+    /// Real value to pseudonym, so that you can say "look at u-…".
+    #[command(
+        after_help = "Example: printf %s greta@contoso.com | entra-bundle lookup --key incident.key -\n\nExit codes: 0, 1, 2."
+    )]
+    Lookup(Lookup),
+    /// Pseudonym to real value, with the incident key.
+    #[command(
+        after_help = "Example: entra-bundle reveal --key incident.key --candidates users.csv u-5ruvv4drp33lo\n\n\
+        The output contains personal data. Exit codes: 0 all revealed; 1 some were not; 2."
+    )]
+    Reveal(Reveal),
+    /// Make keys, show their fingerprints.
+    #[command(after_help = "Example: entra-bundle key generate signing --out signing.key\n\nExit codes: 0, 1, 2.")]
+    Key {
+        /// What to do with keys.
+        #[command(subcommand)]
+        action: Key,
+    },
+    /// Count personal data in any file by kind; writes nothing.
+    #[command(
+        after_help = "Example: entra-bundle scan export/ --fail-on-findings\n\nExit codes: 0; 5 findings, with --fail-on-findings; 1, 2."
+    )]
+    Scan(Scan),
+    /// Show the presets, explain what happens to a field and why.
+    #[command(
+        after_help = "Example: entra-bundle policy explain users /userPrincipalName --policy strict\n\nExit codes: 0, 2."
+    )]
+    Policy {
+        /// What to do with policies.
+        #[command(subcommand)]
+        action: Policy,
+    },
+    /// List the kinds of data the program knows.
+    #[command(after_help = "Example: entra-bundle datasets --group logs\n\nExit codes: 0, 2.")]
+    Datasets(Datasets),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example: entra-bundle completions bash > /etc/bash_completion.d/entra-bundle\n\nExit codes: 0, 2."
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `demo`.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Folder that receives export/, bundle/ and private/; must not exist.
+    #[arg(long, value_name = "DIR", default_value = "entra-bundle-demo")]
+    pub out: PathBuf,
+    /// Users of the simulated tenant.
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(200..=100_000))]
+    pub users: u32,
+    /// Sign-ins of the simulated tenant.
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub sign_ins: u32,
+}
+
+/// What is read.
+#[derive(Args, Debug)]
+pub struct Input {
+    /// Local file, folder or zip: exports, archives, on-premises logs. Repeatable. Links are not followed.
+    #[arg(long, value_name = "PATH", required = true)]
+    pub input: Vec<PathBuf>,
+    /// Take text of unknown kind too (scanned, marked in the manifest).
+    #[arg(long)]
+    pub accept_text: bool,
+    /// Only these datasets. Repeatable; `entra-bundle datasets` lists them.
+    #[arg(long, value_name = "ID")]
+    pub dataset: Vec<String>,
+    /// Leave these datasets out. Repeatable.
+    #[arg(long, value_name = "ID")]
+    pub without: Vec<String>,
+    #[command(flatten)]
+    pub window: Window,
+}
+
+/// A time window `[from, to)` in UTC.
+#[derive(Args, Debug)]
+pub struct Window {
+    /// Start of the time window, relative to now: 72h, 7d, -4h.
+    #[arg(long, value_name = "SPAN", conflicts_with_all = ["from", "to"], allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Start of the time window: RFC 3339, a date, -7d, now.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// End of the time window (exclusive): RFC 3339, a date, -4h, now.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+}
+
+/// Where the raw records are spooled.
+#[derive(Args, Debug)]
+pub struct Spool {
+    /// Folder for the encrypted workspace; kept afterwards. Without it one is made in your state folder.
+    #[arg(long, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// Continue the interrupted run whose input and options are the same.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// How a bundle is sealed.
+#[derive(Args, Debug)]
+pub struct Sealing {
+    /// minimal, balanced, strict, or a policy file that extends one of them.
+    #[arg(long, value_name = "PRESET|FILE", default_value = "balanced")]
+    pub policy: String,
+    /// Incident key. Without it a new one is written to your state folder and its path printed.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Signing key (PKCS#8 PEM). Without it one is made on first use in your configuration folder.
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
+    /// Case reference for support: letters, digits, `.`, `_`, `-`; at most 64. It is signed and printed.
+    #[arg(long, value_name = "REF")]
+    pub case: Option<String>,
+    /// Worker threads. The bundle does not depend on their number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+    /// File that ends in .zip, or folder in which the bundle gets its own name.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub out: PathBuf,
+    /// Replace an existing output file.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `collect`.
+#[derive(Args, Debug)]
+pub struct Collect {
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub spool: Spool,
+    /// Keep the workspace, to seal again or to reveal pseudonyms.
+    #[arg(long)]
+    pub keep_workspace: bool,
+    #[command(flatten)]
+    pub sealing: Sealing,
+}
+
+/// `gather`.
+#[derive(Args, Debug)]
+pub struct Gather {
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub spool: Spool,
+}
+
+/// `seal`.
+#[derive(Args, Debug)]
+pub struct Seal {
+    /// The workspace that `gather` or `collect` left.
+    #[arg(long, value_name = "DIR")]
+    pub workspace: PathBuf,
+    #[command(flatten)]
+    pub sealing: Sealing,
+}
+
+/// Whom the reader trusts.
+#[derive(Args, Debug)]
+pub struct Trusting {
+    /// Trust file (JSON) with pinned keys, roles and required roles.
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    pub trust: Option<PathBuf>,
+    /// The collector's public key (PEM), received by another way than the bundle.
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Vec<PathBuf>,
+}
+
+/// `verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The bundle, and detached attestations (files that end in .intoto.jsonl).
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub trust: Trusting,
+    /// The bundle must carry this case reference.
+    #[arg(long, value_name = "REF")]
+    pub expect_case: Option<String>,
+    /// The bundle must have this id.
+    #[arg(long, value_name = "ID")]
+    pub expect_bundle: Option<String>,
+    /// The bundle must not be older than this: 72h, 30d.
+    #[arg(long, value_name = "SPAN")]
+    pub max_age: Option<String>,
+    /// An incomplete bundle is exit 18.
+    #[arg(long)]
+    pub require_complete: bool,
+    /// List findings of a bundle whose origin is not proven. It still ends in 13 or 14.
+    #[arg(long)]
+    pub inspect_untrusted: bool,
+}
+
+/// `unpack`.
+#[derive(Args, Debug)]
+pub struct Unpack {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Folder to make; must not exist.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    #[command(flatten)]
+    pub trust: Trusting,
+}
+
+/// `info`.
+#[derive(Args, Debug)]
+pub struct Info {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Only what is missing, and why.
+    #[arg(long)]
+    pub missing: bool,
+    #[command(flatten)]
+    pub trust: Trusting,
+}
+
+/// How rows are printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Columns for people.
+    Table,
+    /// RFC 4180, safe against formulas in spreadsheets.
+    Csv,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// `records`.
+#[derive(Args, Debug)]
+pub struct Records {
+    /// The bundle.
+    pub bundle: PathBuf,
+    #[command(flatten)]
+    pub trust: Trusting,
+    /// The dataset to list. Without it: what related rows of all datasets have in common.
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Columns to show instead of the default ones.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub columns: Vec<String>,
+    /// Not before this time: RFC 3339, a date, -7d.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// Service that logged the record, e.g. `Core Directory`.
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Category, e.g. `UserManagement`.
+    #[arg(long)]
+    pub category: Option<String>,
+    /// Activity, e.g. `Add user`; dashes and spaces compare loosely.
+    #[arg(long)]
+    pub activity: Option<String>,
+    /// Status or result, e.g. `failure`, or an error code.
+    #[arg(long)]
+    pub status: Option<String>,
+    /// Who did it: pseudonym or app name.
+    #[arg(long)]
+    pub initiator: Option<String>,
+    /// To whom or what.
+    #[arg(long)]
+    pub target: Option<String>,
+    /// User: pseudonym of UPN, name or object id.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Application: name or id.
+    #[arg(long)]
+    pub app: Option<String>,
+    /// Device: pseudonym of name or id.
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Correlation id; without --dataset, related rows of all datasets in time order.
+    #[arg(long, value_name = "ID")]
+    pub correlation_id: Option<String>,
+    /// Request id.
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+    /// Hide informational entries (Microsoft Substrate Management).
+    #[arg(long)]
+    pub hide_informational: bool,
+    /// Print at most this many rows.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `lookup`.
+#[derive(Args, Debug)]
+pub struct Lookup {
+    /// The incident key.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Real values; `-` reads them from standard input, one a line, so that they stay out of the shell history.
+    #[arg(required = true)]
+    pub values: Vec<String>,
+}
+
+/// `reveal`.
+#[derive(Args, Debug)]
+pub struct Reveal {
+    /// The incident key.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// A kept workspace: all its values are candidates.
+    #[arg(long, value_name = "DIR", required_unless_present = "candidates")]
+    pub workspace: Option<PathBuf>,
+    /// File of candidates: CSV or JSON export of users, or one value a line.
+    #[arg(long, value_name = "FILE")]
+    pub candidates: Option<PathBuf>,
+    /// Pseudonyms; `-` reads them from standard input, one a line.
+    #[arg(required = true)]
+    pub tokens: Vec<String>,
+    /// Reveal more than 50 pseudonyms at once: the number you expect at most.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub at_most: usize,
+}
+
+/// `key`.
+#[derive(Subcommand, Debug)]
+pub enum Key {
+    /// Make a key; the file is readable by you alone.
+    Generate {
+        /// What the key is for.
+        what: KeyPurpose,
+        /// Where to write it; must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Algorithm of a signing key.
+        #[arg(long, value_enum, default_value_t = Alg::Ed25519)]
+        alg: Alg,
+    },
+    /// Show the fingerprint of a key: what support compares by another way.
+    Fingerprint {
+        /// An incident key, a signing key, or a public key.
+        file: PathBuf,
+    },
+}
+
+/// What a key is for.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPurpose {
+    /// Turns values into pseudonyms and back. Stays with the customer.
+    Incident,
+    /// Signs bundles.
+    Signing,
+}
+
+/// Signature algorithms.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alg {
+    /// Ed25519.
+    Ed25519,
+    /// ECDSA on P-256 with SHA-256.
+    EcdsaP256,
+}
+
+/// `scan`.
+#[derive(Args, Debug)]
+pub struct Scan {
+    /// Files or folders.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Exit 5 when anything was found.
+    #[arg(long)]
+    pub fail_on_findings: bool,
+}
+
+/// `policy`.
+#[derive(Subcommand, Debug)]
+pub enum Policy {
+    /// Show a preset or a policy file with all that it inherits.
+    Show {
+        /// minimal, balanced, strict, or a file.
+        #[arg(default_value = "balanced")]
+        policy: String,
+    },
+    /// Explain what happens to a field, why, and show a sample.
+    Explain {
+        /// The dataset.
+        dataset: String,
+        /// Member path such as /userPrincipalName or /status/errorCode; without it all fields.
+        selector: Option<String>,
+        /// minimal, balanced, strict, or a file.
+        #[arg(long, default_value = "balanced")]
+        policy: String,
+    },
+}
+
+/// `datasets`.
+#[derive(Args, Debug)]
+pub struct Datasets {
+    /// Only this group: objects, configuration, logs, health, onpremises.
+    #[arg(long)]
+    pub group: Option<String>,
+}

@@ -1,0 +1,82 @@
+//! Where things lie on this machine: the user's state and configuration folders, key files, outputs.
+
+use crate::error::{Error, Result};
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Longest key, trust or policy file that is read.
+const MOST_SMALL_FILE: u64 = 4 << 20;
+
+/// The folder for workspaces and the keys made for them.
+pub fn state() -> Result<PathBuf> {
+    base("ENTRA_BUNDLE_STATE", "XDG_STATE_HOME", ".local/state", "LOCALAPPDATA")
+}
+
+/// The folder for the signing key and settings.
+pub fn configuration() -> Result<PathBuf> {
+    base("ENTRA_BUNDLE_CONFIG", "XDG_CONFIG_HOME", ".config", "APPDATA")
+}
+
+fn base(own: &str, xdg: &str, below_home: &str, windows: &str) -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if let Some(folder) = set(own) {
+        return Ok(folder);
+    }
+    let folder = if cfg!(windows) {
+        set(windows)
+    } else {
+        set(xdg).filter(|p| p.is_absolute()).or_else(|| set("HOME").map(|home| home.join(below_home)))
+    };
+    folder
+        .map(|folder| folder.join("entra-bundle"))
+        .ok_or_else(|| Error::usage("no home folder is known").hint(format!("set {own} to a folder of yours")))
+}
+
+/// Makes a folder that only its owner can enter.
+pub fn private_folder(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|e| Error::io(format!("cannot make the folder `{}`", path.display()), e))
+}
+
+/// Writes a file that only its owner can read; refuses to replace one.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    write(path, &mut options, text)
+}
+
+/// Writes a public file; refuses to replace one.
+pub fn write_new(path: &Path, text: &str) -> Result<()> {
+    write(path, OpenOptions::new().write(true).create_new(true), text)
+}
+
+fn write(path: &Path, options: &mut OpenOptions, text: &str) -> Result<()> {
+    let failed = |e: std::io::Error| {
+        let error = Error::io(format!("cannot write `{}`", path.display()), e);
+        if path.exists() { error.hint("choose another name; existing files are never replaced") } else { error }
+    };
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Reads a small text file such as a key, a trust file or a policy. It is zeroed when dropped.
+pub fn read_small(path: &Path, what: &str) -> Result<Zeroizing<String>> {
+    let name = path.display();
+    let file = fs::File::open(path).map_err(|e| Error::io(format!("cannot read the {what} `{name}`"), e))?;
+    let mut text = Zeroizing::new(String::new());
+    let read = file
+        .take(MOST_SMALL_FILE + 1)
+        .read_to_string(&mut text)
+        .map_err(|e| Error::usage(format!("`{name}` is no {what}")).because(e))?;
+    if read as u64 > MOST_SMALL_FILE {
+        return Err(Error::usage(format!("`{name}` is no {what}: too large")));
+    }
+    Ok(text)
+}

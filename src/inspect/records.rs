@@ -1,0 +1,281 @@
+//! The list view: rows of a verified bundle by columns that the catalogue names, filtered.
+
+use crate::bundle::Verified;
+use crate::catalogue::member::Path as Member;
+use crate::catalogue::{Catalogue, Dataset, Layout, time};
+use crate::error::{self, Error, Result};
+use jiff::Timestamp;
+use std::io::{BufRead as _, BufReader, Read as _};
+
+/// The audit actor whose entries are write-backs of other services, not actions (documented by
+/// Microsoft in "What are audit logs in Microsoft Entra ID").
+const SUBSTRATE: &str = "Microsoft Substrate Management";
+/// Longest line that is read from a part.
+const MOST_LINE: u64 = 64 << 20;
+/// Values of one cell are joined with this.
+const JOIN: &str = "; ";
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The dataset; `None` lists every dataset that has the filtered columns, in time order.
+    pub dataset: Option<String>,
+    /// Column names; empty means the default ones.
+    pub columns: Vec<String>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// Column name and wanted value; all must match.
+    pub filters: Vec<(&'static str, String)>,
+    /// Leave informational entries out.
+    pub hide_informational: bool,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Dataset it comes from.
+    pub dataset: String,
+    /// Time of the record, if readable.
+    pub time: Option<Timestamp>,
+    /// Cells in the order of [`Listing::columns`].
+    pub cells: Vec<String>,
+    /// Whether the entry only informs (see [`Query::hide_informational`]).
+    pub informational: bool,
+}
+
+/// Column titles, and whether rows of several datasets are merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Column names; `dataset` first where datasets are merged, `note` last.
+    pub columns: Vec<String>,
+}
+
+/// How many rows were looked at and given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows that matched.
+    pub matched: u64,
+    /// Rows read.
+    pub read: u64,
+    /// Rows read whose time is unknown and which a time filter therefore kept.
+    pub untimed: u64,
+}
+
+/// Lists rows: of one dataset in the order of the bundle, of several merged in time order.
+/// `row` is called once a matching row and may stop the listing by returning `false`.
+///
+/// # Errors
+/// An unknown dataset or column (usage), a dataset without records in this bundle (usage), I/O and integrity errors.
+pub fn list(
+    bundle: &Verified,
+    catalogue: &Catalogue,
+    query: &Query,
+    begin: &mut dyn FnMut(&Listing) -> Result<()>,
+    row: &mut dyn FnMut(&Row) -> Result<bool>,
+) -> Result<Counts> {
+    let datasets = chosen(bundle, catalogue, query)?;
+    let merged = query.dataset.is_none();
+    let names = column_names(&datasets, query)?;
+    let mut listing = Listing { columns: names.clone() };
+    if merged {
+        listing.columns.insert(0, "dataset".into());
+    }
+    listing.columns.push("note".into());
+    begin(&listing)?;
+    let mut counts = Counts::default();
+    let mut held = Vec::new();
+    'datasets: for dataset in datasets {
+        let reader = Reader::new(dataset, &names, query)?;
+        let parts = bundle.manifest().entries.iter().filter(|e| {
+            e.dataset.as_deref() == Some(dataset.id.as_str()) && e.path.starts_with("data/") && e.path.ends_with(".jsonl")
+        });
+        for part in parts {
+            let mut lines = BufReader::new(bundle.reader(&part.path)?);
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                let read = lines
+                    .by_ref()
+                    .take(MOST_LINE)
+                    .read_until(b'\n', &mut line)
+                    .map_err(|e| Error::io(format!("cannot read `{}`", part.path), e))?;
+                if read == 0 {
+                    break;
+                }
+                counts.read += 1;
+                let Some(mut found) = reader.row(&line, query, &mut counts) else { continue };
+                counts.matched += 1;
+                if merged {
+                    found.cells.insert(0, dataset.id.clone());
+                    held.push(found);
+                } else if !row(&found)? {
+                    break 'datasets;
+                }
+            }
+        }
+    }
+    held.sort_by_key(|found| (found.time.is_none(), found.time));
+    for found in held {
+        if !row(&found)? {
+            break;
+        }
+    }
+    Ok(counts)
+}
+
+fn chosen<'c>(bundle: &Verified, catalogue: &'c Catalogue, query: &Query) -> Result<Vec<&'c Dataset>> {
+    let held = |id: &str| bundle.manifest().entries.iter().any(|e| e.dataset.as_deref() == Some(id));
+    match &query.dataset {
+        Some(id) => {
+            let dataset = catalogue.dataset(id).ok_or_else(|| {
+                Error::usage(format!("`{id}` is no dataset")).hint("`entra-bundle datasets` lists them")
+            })?;
+            if !held(id) {
+                return Err(Error::usage(format!("the bundle has no records of `{id}`"))
+                    .hint("`entra-bundle info BUNDLE` tells what it holds, `--missing` what it lacks and why"));
+            }
+            if dataset.layout != Layout::Jsonl {
+                return Err(Error::usage(format!("`{id}` is text or XML and has no columns"))
+                    .hint("unpack the bundle and read its files"));
+            }
+            Ok(vec![dataset])
+        }
+        None => {
+            let able = |d: &&Dataset| {
+                d.layout == Layout::Jsonl
+                    && held(&d.id)
+                    && query.filters.iter().all(|(name, _)| d.columns.iter().any(|c| c.name == *name))
+            };
+            Ok(catalogue.datasets().filter(able).collect())
+        }
+    }
+}
+
+fn column_names(datasets: &[&Dataset], query: &Query) -> Result<Vec<String>> {
+    if !query.columns.is_empty() {
+        for wanted in &query.columns {
+            if !datasets.iter().any(|d| d.columns.iter().any(|c| c.name == *wanted)) {
+                let mut known: Vec<&str> =
+                    datasets.iter().flat_map(|d| d.columns.iter().map(|c| c.name.as_str())).collect();
+                known.sort_unstable();
+                known.dedup();
+                return Err(Error::usage(format!("`{wanted}` is no column here"))
+                    .hint(format!("columns: {}", known.join(", "))));
+            }
+        }
+        return Ok(query.columns.clone());
+    }
+    if query.dataset.is_none() {
+        return Ok(["date", "activity", "status", "user", "target", "app"].map(str::to_owned).to_vec());
+    }
+    Ok(datasets.iter().flat_map(|d| &d.columns).filter(|c| c.shown).map(|c| c.name.clone()).collect())
+}
+
+struct Reader {
+    /// Candidate paths of each column asked for; empty where the dataset lacks the column.
+    columns: Vec<Vec<Member>>,
+    filters: Vec<(Vec<Member>, String)>,
+    time: Vec<Member>,
+    initiator: Vec<Member>,
+}
+
+impl Reader {
+    fn new(dataset: &Dataset, names: &[String], query: &Query) -> Result<Self> {
+        let paths = |name: &str| -> Vec<Member> {
+            let column = dataset.columns.iter().find(|c| c.name == name);
+            column.map(|c| c.paths.iter().map(|p| Member::new(p)).collect()).unwrap_or_default()
+        };
+        let mut filters = Vec::new();
+        for (name, wanted) in &query.filters {
+            let candidates = paths(name);
+            if candidates.is_empty() {
+                return Err(Error::new(error::Kind::Usage, format!("`{}` has no column `{name}`", dataset.id))
+                    .hint("choose another dataset, or leave --dataset out"));
+            }
+            filters.push((candidates, normal(wanted)));
+        }
+        Ok(Reader {
+            columns: names.iter().map(|name| paths(name)).collect(),
+            filters,
+            time: dataset.time.iter().map(|p| Member::new(p)).collect(),
+            initiator: paths("initiator"),
+        })
+    }
+
+    fn row(&self, line: &[u8], query: &Query, counts: &mut Counts) -> Option<Row> {
+        for (candidates, wanted) in &self.filters {
+            if !candidates.iter().any(|path| path.values(line).iter().any(|value| matches(value, wanted))) {
+                return None;
+            }
+        }
+        let time = self.time.iter().find_map(|path| time::parse(&path.first(line)?));
+        if query.since.is_some() || query.to.is_some() {
+            match time {
+                None => counts.untimed += 1,
+                Some(time) => {
+                    if query.since.is_some_and(|since| time < since) || query.to.is_some_and(|to| time >= to) {
+                        return None;
+                    }
+                }
+            }
+        }
+        let informational = self.initiator.iter().any(|path| path.values(line).iter().any(|v| v == SUBSTRATE));
+        if informational && query.hide_informational {
+            return None;
+        }
+        let mut cells: Vec<String> = self.columns.iter().map(|candidates| cell(candidates, line)).collect();
+        cells.push(if informational { "informational".into() } else { String::new() });
+        Some(Row { dataset: String::new(), time, cells, informational })
+    }
+}
+
+fn cell(candidates: &[Member], line: &[u8]) -> String {
+    for path in candidates {
+        let mut values = path.values(line);
+        values.retain(|value| !value.is_empty());
+        values.dedup();
+        if !values.is_empty() {
+            return values.join(JOIN);
+        }
+    }
+    String::new()
+}
+
+/// Case, dashes and runs of spaces do not count: the service writes an en dash and a trailing space
+/// in `Update application – Certificates and secrets management `.
+fn normal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        match c {
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => out.push('-'),
+            c if c.is_whitespace() => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            c => out.extend(c.to_lowercase()),
+        }
+    }
+    out
+}
+
+/// Whether a value is the wanted one, or a composite (`u-…@d-….example`, `d-…\u-…`) of which it is a part.
+fn matches(value: &str, wanted: &str) -> bool {
+    let value = normal(value);
+    value == wanted || value.split(['@', '\\', ',', ';']).any(|part| part == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loose_comparison_ignores_dash_case_and_spaces_only() {
+        assert_eq!(normal("Update application – Certificates  "), "update application - certificates");
+        assert!(matches("u-5ruvv4drp33lo@d-4t3ff5tundavp.example", "u-5ruvv4drp33lo"));
+        assert!(matches("Success", "success"));
+        assert!(!matches("Successful", "success"));
+    }
+}
