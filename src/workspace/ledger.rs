@@ -145,6 +145,12 @@ impl Ledger {
         Ok((Ledger { header, notes, generation, chain, end: lines.end, writer: None }, id))
     }
 
+    /// Length of the file up to its last whole line, as it was found when opened.
+    #[cfg(test)]
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Cuts what follows the last whole line. Such a tail was never a commit.
     pub fn cut_tail(&self, folder: &Path) -> Result<()> {
         let path = folder.join(NAME);

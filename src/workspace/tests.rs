@@ -10,6 +10,8 @@ use std::panic::AssertUnwindSafe;
 use tempfile::TempDir;
 
 type Record = (Form, Vec<u8>);
+/// Header, notes, and the records of each stream.
+type Contents = (Value, Vec<Value>, Vec<(Stream, Vec<Record>)>);
 
 const MIB: usize = 1 << 20;
 
@@ -58,7 +60,7 @@ fn all(workspace: &Workspace, stream: &Stream) -> Result<Vec<Record>> {
 }
 
 /// Everything that a workspace gives, as far as it opens.
-fn contents(path: &Path) -> Result<(Value, Vec<Value>, Vec<(Stream, Vec<Record>)>)> {
+fn contents(path: &Path) -> Result<Contents> {
     let workspace = Workspace::open(path, &key())?;
     let streams = workspace.streams().into_iter().map(|size| {
         let records = all(&workspace, &size.stream)?;
@@ -233,11 +235,26 @@ fn expected(commits: &[Vec<(Stream, Record)>], stream: &Stream) -> Vec<Record> {
     commits.iter().flatten().filter(|(found, _)| found == stream).map(|(_, record)| record.clone()).collect()
 }
 
+/// Nothing is in the folder but what is committed.
+fn assert_cut(workspace: &Workspace) {
+    let segments = workspace.spools.values().flat_map(|spool| &spool.index.segments);
+    let mut expected: BTreeMap<String, u64> =
+        segments.map(|segment| (segment.name.text(), segment.end)).collect();
+    let files = load(workspace.path());
+    expected.insert(LOCK.to_owned(), MAGIC.len() as u64);
+    expected.insert(ledger::NAME.to_owned(), workspace.ledger.end());
+    assert_eq!(
+        files.into_iter().map(|(name, bytes)| (name, bytes.len() as u64)).collect::<BTreeMap<_, _>>(),
+        expected
+    );
+}
+
 /// Opens what a crash left, checks it against the commits, and goes on working in it.
 fn recover(path: &Path, commits: &[Vec<(Stream, Record)>], seen: &mut Seen) -> Result<usize> {
     seen.note(path);
     let mut workspace = Workspace::open(path, &key())?;
     let kept = workspace.notes().count();
+    assert_cut(&workspace);
     for stream in [users(), logs()] {
         assert!(all(&workspace, &stream).unwrap() == expected(&commits[..kept], &stream));
     }
