@@ -279,9 +279,6 @@ fn parse_value(s: &str) -> Option<(&str, String, &str)> {
     if open {
         return None;
     }
-    if quoted {
-        solid = solid.max(decoded.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1));
-    }
     decoded.truncate(solid);
     Some((body.get(..end)?, String::from_utf8(decoded).ok()?, body.get(at..)?))
 }

@@ -74,12 +74,12 @@ def idna_label(label):
             mapped.append(c)  # deviation characters stay in non-transitional processing
         else:
             mapped.append(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", c).casefold()))
-    text = nfc("".join(mapped))
-    parts = [idna_part(part) for part in text.split(".")]
-    return label if None in parts else ".".join(parts)
+            if "." in mapped[-1]:
+                return label  # the mapping table disallows what would become a dot
+    return idna_mapped(nfc("".join(mapped))) or label
 
 
-def idna_part(part):
+def idna_mapped(part):
     if part.isascii():
         return part
     joiners = [i for i, c in enumerate(part) if c in "\u200c\u200d"]
