@@ -1,1 +1,3 @@
 //! The simulated tenant.
+
+pub mod tenant;
