@@ -1,23 +1,29 @@
 //! The catalogue: which datasets exist, and what each of their fields holds.
 //!
-//! Two embedded tables: `datasets.json` (datasets with their origins and list columns) and
-//! `types.json` (record types: member name → kind and value grammar). Redaction is the join of
-//! these tables with a policy; a member that no row covers is dropped by default.
+//! Two embedded tables: `datasets.json` (datasets with their shapes and list columns) and
+//! `types/*.json` (record types: member name → kind and value grammar). Redaction is the join of
+//! these tables with a policy; a member that no row covers is dropped by default. Beside them
+//! `enums.json` holds the value lists of grammars, `origins.json` the marks by which a file is
+//! recognised, and `first_party.json` the ids that Microsoft publishes.
 //!
-//! A field row of `types.json` is a short text:
+//! A field row of a type is a short text:
 //!
 //! | text | meaning |
 //! |---|---|
 //! | `"upn"` | a value of kind `upn` |
 //! | `"fact number"` | a value of kind `fact`, kept only if it fits the grammar `number` |
+//! | `"object_id guid\|enum:ca_words"` | either grammar; a word of the list (`All`) names nobody and stays whatever the policy |
 //! | `"@status"` | an object (or an array of objects) of type `status`; a string that holds JSON is parsed |
 //! | `"by displayName @modified"` | the kind of this value stands in type `modified` under the name that the sibling member `displayName` holds |
 //! | `"drop"` | declared, and never wanted |
 //!
 //! Member names compare case-insensitively with spaces removed, so that portal columns, Log
 //! Analytics columns and Graph members share rows. Arrays are transparent. The member `*` covers
-//! every name without a row of its own. `keys` gives the kind of member *names* that are data.
+//! every name without a row of its own. The member `#text` is the value itself where a plain text
+//! stands in place of the object (a CSV cell, the text of an XML element with attributes); `@name` is
+//! an XML attribute. `keys` gives the kind of member *names* that are data.
 
+pub mod first_party;
 mod grammar;
 pub mod member;
 pub mod time;
@@ -258,27 +264,59 @@ pub struct Catalogue {
 }
 
 const DATASETS: &str = include_str!("datasets.json");
-const TYPES: &str = include_str!("types.json");
+/// The files of the type table. One type stands in one file.
+const TYPES: &[&str] = &[
+    include_str!("types/applications.json"),
+    include_str!("types/audit.json"),
+    include_str!("types/authentication.json"),
+    include_str!("types/cloud.json"),
+    include_str!("types/directory.json"),
+    include_str!("types/events.json"),
+    include_str!("types/health.json"),
+    include_str!("types/logs.json"),
+    include_str!("types/o365.json"),
+    include_str!("types/onprem.json"),
+    include_str!("types/policies.json"),
+    include_str!("types/portal.json"),
+];
 
 impl Catalogue {
     /// The built-in catalogue, parsed once.
     pub fn builtin() -> &'static Catalogue {
         static BUILTIN: OnceLock<Catalogue> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            Catalogue::parse(DATASETS, TYPES).expect("the embedded catalogue is tested to be valid")
+            Catalogue::assemble(DATASETS, TYPES).expect("the embedded catalogue is tested to be valid")
         })
     }
 
     /// Parses and checks the two tables.
     pub fn parse(datasets: &str, types: &str) -> Result<Catalogue> {
+        Catalogue::assemble(datasets, &[types])
+    }
+
+    /// Parses and checks the two tables, the second one in several files.
+    fn assemble(datasets: &str, types: &[&str]) -> Result<Catalogue> {
+        // Value lists and published ids decide what is kept, so the digest covers them too.
         let digest = crate::crypto::sha256(
-            [crate::crypto::sha256(datasets.as_bytes()), crate::crypto::sha256(types.as_bytes())]
+            std::iter::once(&datasets)
+                .chain(types)
+                .chain(&[grammar::TABLE, first_party::TABLE])
+                .map(|table| crate::crypto::sha256(table.as_bytes()))
+                .collect::<Vec<_>>()
                 .concat()
                 .as_slice(),
         );
         let rows: Vec<Dataset> = serde_json::from_str(datasets).map_err(|e| place("dataset table", &e))?;
-        let type_rows: BTreeMap<String, TypeRow> =
-            serde_json::from_str(types).map_err(|e| place("type table", &e))?;
+        let mut type_rows: BTreeMap<String, TypeRow> = BTreeMap::new();
+        for file in types {
+            let rows: BTreeMap<String, TypeRow> =
+                serde_json::from_str(file).map_err(|e| place("type table", &e))?;
+            for (name, row) in rows {
+                if type_rows.insert(name.clone(), row).is_some() {
+                    return Err(Error::usage(format!("type `{name}` occurs twice")));
+                }
+            }
+        }
         let by_name: HashMap<String, TypeId> =
             type_rows.keys().enumerate().map(|(at, name)| (name.clone(), TypeId(at as u32))).collect();
         let mut parsed = Vec::with_capacity(type_rows.len());
@@ -321,6 +359,11 @@ impl Catalogue {
     /// A record type.
     pub fn record_type(&self, id: TypeId) -> &Type {
         &self.types[id.0 as usize]
+    }
+
+    /// All record types, by name.
+    pub fn types(&self) -> impl Iterator<Item = &Type> {
+        self.types.iter()
     }
 
     /// A record type by name.
@@ -398,7 +441,9 @@ mod tests {
 
     #[test]
     fn the_embedded_catalogue_is_valid() {
-        assert!(Catalogue::parse(DATASETS, TYPES).map_err(|e| e.to_string()).unwrap().datasets().count() > 0);
+        assert!(
+            Catalogue::assemble(DATASETS, TYPES).map_err(|e| e.to_string()).unwrap().datasets().count() > 0
+        );
     }
 
     #[test]
