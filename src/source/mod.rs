@@ -1,5 +1,7 @@
 //! Sources: where raw records come from. A source lists units of work and yields records and checkpoints.
 
+pub mod local;
+
 use crate::catalogue::Stream;
 use crate::error::Result;
 use crate::event::{Outcome, Reason};

@@ -1,0 +1,468 @@
+//! Which stream a record belongs to, told from its members.
+//!
+//! The rules are data (`recognition.json`); this file only applies them, in a fixed order:
+//! section of a composite, diagnostic-settings envelope, Log Analytics row, Office 365 record,
+//! Windows event, `@odata.context` and `@odata.type`, Graph member sets, artifacts of servers.
+//! Member names compare case-insensitively without spaces. The same pass proves that the bytes
+//! are one JSON value; nothing is built.
+
+mod rules;
+
+pub use rules::{Rules, Shape};
+
+use crate::catalogue::{Source, Stream};
+use rules::{Bits, Slot};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// What is known about a record from the place where it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Hint {
+    /// Dataset of the section of a PowerShell composite.
+    pub section: Option<String>,
+    /// `@odata.context` of the envelope, as it came.
+    pub context: Option<String>,
+    /// Table name of a Log Analytics answer.
+    pub table: Option<String>,
+    /// The record is a CSV row: values are strings, Graph member names mean a portal download.
+    pub row: bool,
+}
+
+/// What a record is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict<'r> {
+    /// It belongs to a stream.
+    Known(Stream),
+    /// One of its members is a record of a stream, wrapped by another tool.
+    Inner(Stream, &'r str),
+    /// Valid JSON of no known kind.
+    Unknown,
+    /// Not one JSON value.
+    Invalid,
+}
+
+/// The top-level members of an object.
+#[derive(Debug, Default)]
+pub(super) struct Seen<'r> {
+    bits: Bits,
+    values: [Option<&'r str>; Slot::COUNT],
+    upper: bool,
+}
+
+impl<'r> Seen<'r> {
+    fn raw(&self, slot: Slot) -> Option<&'r str> {
+        self.values.get(slot as usize).copied().flatten()
+    }
+
+    /// The text of a string, a number or a word; lower case.
+    fn text(&self, slot: Slot) -> Option<String> {
+        let raw = self.raw(slot)?;
+        let text = match raw.as_bytes().first()? {
+            b'"' => serde_json::from_str::<Cow<'_, str>>(raw).ok()?.to_ascii_lowercase(),
+            b'{' | b'[' | b'n' => return None,
+            _ => raw.to_ascii_lowercase(),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// Judges one JSON text.
+pub fn record<'r>(rules: &Rules, json: &'r str, hint: &Hint) -> Verdict<'r> {
+    let Some(seen) = look(rules, json) else {
+        // Not an object: valid or not, it is no record.
+        return match serde_json::from_str::<IgnoredAny>(json) {
+            Ok(_) => Verdict::Unknown,
+            Err(_) => Verdict::Invalid,
+        };
+    };
+    if let Some(stream) = stream(rules, &seen, hint) {
+        return Verdict::Known(stream);
+    }
+    if hint.row {
+        return Verdict::Unknown;
+    }
+    unwrap(rules, json).map_or(Verdict::Unknown, |(stream, inner)| Verdict::Inner(stream, inner))
+}
+
+/// Whether a CSV file with these columns holds rows of a known kind.
+pub fn header<'n>(rules: &Rules, names: impl IntoIterator<Item = &'n str>) -> bool {
+    stream(rules, &columns(rules, names), &Hint { row: true, ..Hint::default() }).is_some()
+}
+
+/// The portal download that has these columns, if any. `file` is its name.
+pub fn portal<'n>(rules: &Rules, names: impl IntoIterator<Item = &'n str>, file: &str) -> Option<Stream> {
+    let seen = columns(rules, names);
+    let fits = |shape: &&Shape| {
+        shape.fits(&seen.bits, |_| None)
+            && shape.file.as_ref().is_none_or(|part| file.contains(part.as_str()))
+    };
+    rules.portal.iter().find(fits).map(|shape| Stream::new(Source::Portal, shape.dataset.as_str()))
+}
+
+fn columns<'r, 'n>(rules: &Rules, names: impl IntoIterator<Item = &'n str>) -> Seen<'r> {
+    let mut seen = Seen::default();
+    for (at, name) in names.into_iter().enumerate() {
+        if let Some(member) = rules.member(name) {
+            seen.bits.set(member);
+        }
+        if at == 0 {
+            seen.upper = name.starts_with(|c: char| c.is_ascii_uppercase());
+        }
+    }
+    seen
+}
+
+fn stream(rules: &Rules, seen: &Seen<'_>, hint: &Hint) -> Option<Stream> {
+    if let Some(dataset) = &hint.section {
+        return Some(Stream::new(Source::PowerShell, dataset.as_str()));
+    }
+    if let Some(dataset) = diagnostic(rules, seen) {
+        return Some(Stream::new(Source::Diagnostic, dataset));
+    }
+    if let Some(dataset) = table_row(rules, seen, hint) {
+        return Some(Stream::new(Source::LogAnalytics, dataset));
+    }
+    if seen.bits.holds(&rules.office_record) && seen.bits.meets(&rules.office_marks) {
+        return Some(Stream::new(Source::O365, office(rules, seen)));
+    }
+    if seen.bits.holds(&rules.windows_record) && seen.bits.meets(&rules.windows_marks) {
+        let provider = seen.text(Slot::Provider).or_else(|| seen.text(Slot::EventSource));
+        let channel = seen.text(Slot::Channel).or_else(|| seen.text(Slot::EventLog));
+        let event = seen.text(Slot::EventId);
+        let dataset = windows(rules, channel.as_deref(), provider.as_deref(), event.as_deref());
+        return Some(Stream::new(Source::OnPrem, dataset));
+    }
+    if let Some(dataset) = graph(rules, seen, hint) {
+        let source = match (seen.upper, hint.row) {
+            (true, _) => Source::PowerShell,
+            (false, true) => Source::Portal,
+            (false, false) => Source::Graph,
+        };
+        return Some(Stream::new(source, sign_in(dataset, seen)));
+    }
+    let artifact = rules.artifacts.iter().find(|shape| shape.fits(&seen.bits, |slot| seen.text(slot)))?;
+    Some(Stream::new(Source::OnPrem, artifact.dataset.as_str()))
+}
+
+fn diagnostic<'t>(rules: &'t Rules, seen: &Seen<'_>) -> Option<&'t str> {
+    if !seen.bits.holds(&rules.envelope) || !seen.bits.meets(&rules.envelope_marks) {
+        return None;
+    }
+    if let Some(dataset) = seen.text(Slot::Category).and_then(|category| rules.diagnostic.get(&category)) {
+        return Some(dataset);
+    }
+    // The category of an audit record is sometimes the category of its activity.
+    let inner = look(rules, seen.raw(Slot::Properties)?)?;
+    let shape = rules.diagnostic_shapes.iter().find(|shape| shape.fits(&inner.bits, |_| None))?;
+    Some(&shape.dataset)
+}
+
+fn table_row<'t>(rules: &'t Rules, seen: &Seen<'_>, hint: &Hint) -> Option<&'t str> {
+    if !seen.bits.holds(&rules.table_record) {
+        return None;
+    }
+    for table in [hint.table.as_ref().map(|t| t.to_ascii_lowercase()), seen.text(Slot::Type)] {
+        match table.as_deref() {
+            Some("officeactivity") => return Some(office(rules, seen)),
+            Some(table) if rules.tables.contains_key(table) => {
+                return rules.tables.get(table).map(String::as_str);
+            }
+            _ => {}
+        }
+    }
+    if let Some(dataset) = seen.text(Slot::Category).and_then(|category| rules.diagnostic.get(&category)) {
+        return Some(dataset);
+    }
+    let shape = rules.table_shapes.iter().find(|s| s.fits(&seen.bits, |slot| seen.text(slot)))?;
+    match shape.dataset.as_str() {
+        "office_activity" => Some(office_row(rules, seen)),
+        dataset => Some(sign_in(dataset, seen)),
+    }
+}
+
+fn office_row<'t>(rules: &'t Rules, seen: &Seen<'_>) -> &'t str {
+    match (seen.raw(Slot::RecordType), seen.raw(Slot::Workload), seen.raw(Slot::OfficeWorkload)) {
+        (None, None, None) => &rules.office.projection,
+        _ => office(rules, seen),
+    }
+}
+
+/// The content type of an Office 365 audit record.
+fn office<'t>(rules: &'t Rules, seen: &Seen<'_>) -> &'t str {
+    let by_type = seen.text(Slot::RecordType).and_then(|t| rules.office.record_types.get(&t));
+    let workload = seen.text(Slot::Workload).or_else(|| seen.text(Slot::OfficeWorkload));
+    let by_workload = workload.and_then(|w| rules.office.workloads.get(&w));
+    match (by_type, by_workload) {
+        // Events of data-loss prevention carry the workload in which they happened.
+        (Some(dataset), _) if dataset == "o365_dlp_all" => dataset,
+        (_, Some(dataset)) | (Some(dataset), None) => dataset,
+        (None, None) => &rules.office.other,
+    }
+}
+
+/// The dataset of a Windows event. All arguments are lower case.
+pub fn windows<'t>(
+    rules: &'t Rules,
+    channel: Option<&str>,
+    provider: Option<&str>,
+    event: Option<&str>,
+) -> &'t str {
+    if let Some(channel) = channel {
+        if channel == "security"
+            && let Some(dataset) = event.and_then(|id| rules.windows.security.get(id))
+        {
+            return dataset;
+        }
+        let by_prefix =
+            rules.windows.channels.iter().find(|(prefix, _)| channel.starts_with(prefix.as_str()));
+        if let Some((_, dataset)) = by_prefix {
+            return dataset;
+        }
+    }
+    provider.and_then(|p| rules.windows.providers.get(p)).unwrap_or(&rules.windows.other)
+}
+
+fn graph<'t>(rules: &'t Rules, seen: &Seen<'_>, hint: &Hint) -> Option<&'t str> {
+    let own = seen.text(Slot::Context);
+    let context = own.or_else(|| hint.context.as_ref().map(|c| c.to_ascii_lowercase()));
+    if let Some(dataset) = context.as_deref().and_then(|c| rules.contexts.get(entity_set(c)?)) {
+        return Some(dataset);
+    }
+    if let Some(name) = seen.text(Slot::DataType) {
+        let name = name.trim_start_matches('#').trim_start_matches("microsoft.graph.");
+        if let Some(dataset) = rules.types.get(name) {
+            return Some(dataset);
+        }
+    }
+    let shape = rules.shapes.iter().find(|s| s.fits(&seen.bits, |slot| seen.text(slot)))?;
+    Some(&shape.dataset)
+}
+
+/// The entity set that a context URL names: what follows `$metadata#`, without the list of
+/// selected members and without `/$entity`. A path through a single entity names none.
+fn entity_set(context: &str) -> Option<&str> {
+    let (_, fragment) = context.split_once("$metadata#")?;
+    let fragment = fragment.strip_suffix("/$entity").unwrap_or(fragment);
+    match fragment.split_once('(') {
+        None => Some(fragment),
+        Some((set, rest)) if rest.find(')') == Some(rest.len() - 1) && !rest.starts_with('\'') => Some(set),
+        Some(_) => None,
+    }
+}
+
+/// The kind of a sign-in. Other datasets pass through.
+fn sign_in<'t>(dataset: &'t str, seen: &Seen<'_>) -> &'t str {
+    if dataset != "signins" {
+        return dataset;
+    }
+    // A record lists one or several types; the first known one decides.
+    let types = seen.raw(Slot::SignInTypes).unwrap_or_default().to_ascii_lowercase();
+    let first = [
+        ("\"interactiveuser\"", "signins_interactive_user"),
+        ("\"noninteractiveuser\"", "signins_non_interactive_user"),
+        ("\"serviceprincipal\"", "signins_service_principal"),
+        ("\"managedidentity\"", "signins_managed_identity"),
+    ];
+    let named = first.iter().filter_map(|(name, dataset)| Some((types.find(name)?, dataset))).min();
+    if let Some((_, dataset)) = named {
+        return dataset;
+    }
+    match (
+        seen.text(Slot::ServicePrincipal),
+        seen.text(Slot::UserName),
+        seen.text(Slot::Interactive).as_deref(),
+    ) {
+        (Some(_), None, _) => "signins_service_principal",
+        (_, _, Some("false")) => "signins_non_interactive_user",
+        _ => "signins_interactive_user",
+    }
+}
+
+/// Another tool's wrapper: exactly one member is an object that is itself a known record.
+fn unwrap<'r>(rules: &Rules, json: &'r str) -> Option<(Stream, &'r str)> {
+    struct Objects<'r>(Vec<&'r str>);
+    impl<'de> serde::Deserialize<'de> for Objects<'de> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Collect;
+            impl<'de> Visitor<'de> for Collect {
+                type Value = Objects<'de>;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                    let mut found = Vec::new();
+                    while map.next_key::<IgnoredAny>()?.is_some() {
+                        let raw: &'de RawValue = map.next_value()?;
+                        if raw.get().starts_with('{') {
+                            found.push(raw.get());
+                        }
+                    }
+                    Ok(Objects(found))
+                }
+            }
+            deserializer.deserialize_map(Collect)
+        }
+    }
+    let Objects(found) = serde_json::from_str(json).ok()?;
+    let mut known = found.into_iter().filter_map(|inner| {
+        let seen = look(rules, inner)?;
+        Some((stream(rules, &seen, &Hint::default())?, inner))
+    });
+    let one = known.next()?;
+    known.next().is_none().then_some(one)
+}
+
+/// Reads the top-level members of an object; `None` if the text is not one valid object.
+fn look<'r>(rules: &Rules, json: &'r str) -> Option<Seen<'r>> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let seen = deserializer.deserialize_map(Look { rules }).ok()?;
+    deserializer.end().ok()?;
+    Some(seen)
+}
+
+struct Look<'t> {
+    rules: &'t Rules,
+}
+
+impl<'de> Visitor<'de> for Look<'_> {
+    type Value = Seen<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen<'de>, A::Error> {
+        let mut seen = Seen::default();
+        let mut first = true;
+        while let Some((member, upper)) = map.next_key_seed(Name { rules: self.rules })? {
+            if std::mem::take(&mut first) {
+                seen.upper = upper;
+            }
+            let Some(member) = member else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            seen.bits.set(member);
+            match self.rules.slot(member).and_then(|slot| seen.values.get_mut(slot as usize)) {
+                Some(place) => *place = Some(map.next_value::<&'de RawValue>()?.get()),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(seen)
+    }
+}
+
+struct Name<'t> {
+    rules: &'t Rules,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = (Option<u16>, bool);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = (Option<u16>, bool);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok((self.rules.member(name), name.starts_with(|c: char| c.is_ascii_uppercase())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(json: &str) -> String {
+        match record(Rules::builtin(), json, &Hint::default()) {
+            Verdict::Known(stream) => format!("{}/{}", stream.source.id(), stream.dataset),
+            Verdict::Inner(stream, inner) => format!("{}/{} in {inner}", stream.source.id(), stream.dataset),
+            Verdict::Unknown => "unknown".into(),
+            Verdict::Invalid => "invalid".into(),
+        }
+    }
+
+    #[test]
+    fn seven_envelopes_of_a_sign_in() {
+        for (json, expected) in [
+            (
+                r#"{"createdDateTime":"x","clientAppUsed":"y","isInteractive":false}"#,
+                "graph/signins_non_interactive_user",
+            ),
+            (
+                r#"{"createdDateTime":"x","signInEventTypes":["managedIdentity"],"isInteractive":false}"#,
+                "graph/signins_managed_identity",
+            ),
+            (
+                r#"{"time":"t","category":"SignInLogs","properties":{}}"#,
+                "diagnostic/signins_interactive_user",
+            ),
+            (
+                r#"{"Time":"t","Category":"ServicePrincipalSignInLogs","Properties":{}}"#,
+                "diagnostic/signins_service_principal",
+            ),
+            (
+                r#"{"TimeGenerated [UTC]":"t","Type":"AADNonInteractiveUserSignInLogs"}"#,
+                "loganalytics/signins_non_interactive_user",
+            ),
+            (
+                r#"{"CreationTime":"t","Operation":"UserLoggedIn","RecordType":15}"#,
+                "o365/o365_audit_azureactivedirectory",
+            ),
+            (
+                r#"{"CreatedDateTime":"x","ClientAppUsed":"y","IsInteractive":true}"#,
+                "powershell/signins_interactive_user",
+            ),
+        ] {
+            assert_eq!(judge(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn contexts_types_and_wrappers() {
+        for (json, expected) in [
+            (r#"{"@odata.context":"https://x/v1.0/$metadata#users/$entity","id":"1"}"#, "graph/users"),
+            (
+                r#"{"@odata.context":"https://x/v1.0/$metadata#users(id,displayName)","id":"1"}"#,
+                "graph/users",
+            ),
+            (r#"{"@odata.context":"https://x/$metadata#users('a')/memberOf","id":"1"}"#, "unknown"),
+            (r##"{"@odata.type":"#microsoft.graph.ipNamedLocation","id":"1"}"##, "graph/named_locations"),
+            (
+                r#"{"rule":"r","log":{"CreationTime":"t","Operation":"o","Workload":"OneDrive"}}"#,
+                r#"o365/o365_audit_sharepoint in {"CreationTime":"t","Operation":"o","Workload":"OneDrive"}"#,
+            ),
+            (r#"{"a":{"userPrincipalName":"x","id":"1"},"b":{"userPrincipalName":"y","id":"2"}}"#, "unknown"),
+            (r#"{"id":"1","id":"2","userPrincipalName":"x"}"#, "graph/users"),
+            ("[1,2]", "unknown"),
+            (r#"{"a":1,}"#, "invalid"),
+            (r#"{"a":1} x"#, "invalid"),
+        ] {
+            assert_eq!(judge(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn windows_events_go_by_channel_then_provider() {
+        let rules = Rules::builtin();
+        assert_eq!(windows(rules, Some("security"), None, Some("6273")), "nps_mfa_extension");
+        assert_eq!(
+            windows(rules, Some("security"), Some("ad fs auditing"), Some("1200")),
+            "adfs_security_audit"
+        );
+        assert_eq!(
+            windows(rules, Some("microsoft-windows-aad/operational"), None, None),
+            "device_registration_evtx"
+        );
+        assert_eq!(windows(rules, Some("system"), None, None), "windows_events");
+    }
+}
