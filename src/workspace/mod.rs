@@ -162,7 +162,8 @@ impl Workspace {
         for segment in self.spools.values().flat_map(|spool| &spool.index.segments) {
             let path = folder.join(segment.name.text());
             let length = match fs::metadata(&path) {
-                Ok(found) => found.len(),
+                Ok(found) if found.is_file() => found.len(),
+                Ok(_) => return Err(damaged("a segment was replaced or changed")),
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                     return Err(damaged("a segment is missing"));
                 }
@@ -343,7 +344,10 @@ fn segment_names(folder: &Path) -> Result<Vec<Name>> {
     for entry in fs::read_dir(folder).map_err(unlistable)? {
         let entry = entry.map_err(unlistable)?;
         let Some(name) = entry.file_name().to_str().and_then(Name::parse) else { continue };
-        if !matches!(segment::name_of(&entry.path()), Err(Fault::Damaged)) {
+        // Opening a FIFO would wait for ever.
+        if entry.file_type().map_err(unlistable)?.is_file()
+            && !matches!(segment::name_of(&entry.path()), Err(Fault::Damaged))
+        {
             names.push(name);
         }
     }

@@ -15,10 +15,11 @@ type Contents = (Value, Vec<Value>, Vec<(Stream, Vec<Record>)>);
 
 const MIB: usize = 1 << 20;
 
-/// A folder for one test, without syncs: these tests open workspaces thousands of times.
+/// A folder for one test, in memory where the system has such a place, and without syncs: these
+/// tests write tens of thousands of small files.
 fn folder() -> TempDir {
     fault::UNSYNCED.set(true);
-    tempfile::tempdir().unwrap()
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn key() -> WorkspaceKey {
@@ -79,12 +80,16 @@ fn load(path: &Path) -> Files {
     entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
 }
 
+/// Makes the folder hold these files and no others; what is right already is not written again.
 fn store(path: &Path, files: &Files) {
-    let _ = fs::remove_dir_all(path);
-    fs::create_dir(path).unwrap();
+    fs::create_dir_all(path).unwrap();
+    let mut found = load(path);
     for (name, bytes) in files {
-        fs::write(path.join(name), bytes).unwrap();
+        if found.remove(name).as_ref() != Some(bytes) {
+            fs::write(path.join(name), bytes).unwrap();
+        }
     }
+    found.keys().for_each(|name| fs::remove_file(path.join(name)).unwrap());
 }
 
 /// Every file ever seen, by salt: the longest state of each.
@@ -352,15 +357,13 @@ fn no_changed_byte_goes_unnoticed() {
     let whole = load(&path);
     for (name, bytes) in whole.iter().filter(|(name, _)| *name != LOCK) {
         for at in 0..bytes.len() {
-            for change in [0x01, 0x80, 0xff] {
-                let mut files = whole.clone();
-                files.get_mut(name).unwrap()[at] ^= change;
-                store(&path, &files);
-                let Err(error) = contents(&path) else { panic!("byte {at} of {name} was changed unnoticed") };
-                use error::Kind::{Decryption, Integrity, Unsupported};
-                assert!(matches!(error.kind(), Integrity | Decryption | Unsupported), "{error}");
-                assert_eq!(load(&path).keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
-            }
+            let mut files = whole.clone();
+            files.get_mut(name).unwrap()[at] ^= 1 << (at % 8);
+            store(&path, &files);
+            let Err(error) = contents(&path) else { panic!("byte {at} of {name} was changed unnoticed") };
+            use error::Kind::{Decryption, Integrity, Unsupported};
+            assert!(matches!(error.kind(), Integrity | Decryption | Unsupported), "{error}");
+            assert!(load(&path) == files, "a damaged workspace was changed by opening it");
         }
     }
 }

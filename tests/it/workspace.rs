@@ -163,11 +163,13 @@ fn only_a_new_or_empty_folder_becomes_a_workspace_and_only_a_workspace_is_remove
     for name in names {
         fs::write(empty.join(name), "not ours").unwrap();
     }
+    let inner = "ffeeddccbbaa99887766554433221100";
+    fs::create_dir(empty.join(inner)).unwrap();
     drop(Workspace::open(&empty, &key).unwrap());
     Workspace::remove(&empty).unwrap();
     let mut left: Vec<_> = fs::read_dir(&empty).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, [names[1], names[0]]);
+    assert_eq!(left, [names[1], inner, names[0]]);
 }
 
 #[cfg(unix)]
