@@ -8,6 +8,7 @@ pub mod domain;
 pub mod entities;
 pub mod guid;
 pub mod key;
+pub mod mac;
 pub mod proxy_address;
 pub mod render;
 pub mod sid;

@@ -6,7 +6,6 @@ An implementation of its own: Python standard library only, no code shared with 
     check_tokens.py --write    writes the recomputed outputs into tokens.json (for new entries)
 """
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -68,20 +67,29 @@ def idna_label(label):
     for c in label:
         if unicodedata.category(c) == "Cn":
             raise SystemExit(f"U+{ord(c):04X}: unknown to this Python's Unicode tables")
-        if c in "\u00ad\u200b\u2060\ufeff\u034f" or "\ufe00" <= c <= "\ufe0f":
+        if c in "\u00ad\u200b\u2060\ufeff":
             continue  # mapped to nothing
+        if unicodedata.category(c) == "Cf" and c not in "\u200c\u200d":
+            raise SystemExit(f"U+{ord(c):04X}: this script has no IDNA mapping of format characters")
         if c in "\u00df\u03c2\u200c\u200d":
             mapped.append(c)  # deviation characters stay in non-transitional processing
         else:
             mapped.append(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", c).casefold()))
             if "." in mapped[-1]:
                 return label  # the mapping table disallows what would become a dot
-    return idna_mapped(nfc("".join(mapped))) or label
+    mapped = idna_mapped(nfc("".join(mapped)))
+    return label if mapped is None else mapped
 
 
 def idna_mapped(part):
     if part.isascii():
-        return part
+        if not part.startswith("xn--"):
+            return part
+        try:
+            decoded = part[4:].encode().decode("punycode")
+        except UnicodeError:
+            return None
+        return part if not decoded.isascii() and idna_mapped(decoded) == part else None
     joiners = [i for i, c in enumerate(part) if c in "\u200c\u200d"]
     bad = (
         part.startswith("xn--")
@@ -314,7 +322,7 @@ class Incident:
         if len(text) in (28, 44) and text.endswith("="):
             try:
                 data = base64.b64decode(text, validate=True)
-            except binascii.Error:
+            except ValueError:
                 return None
             if len(data) not in (20, 32) or base64.b64encode(data).decode() != text:
                 return None
@@ -607,7 +615,7 @@ class Incident:
         text = text.strip(SPACES)
         try:
             data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             return None
         if len(data) != 16 or base64.b64encode(data).decode() != text:
             return None
