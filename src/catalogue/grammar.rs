@@ -49,6 +49,8 @@ pub struct Pattern {
 /// `phrase` has spaces and could hold a name: it belongs only to fields whose vocabulary is
 /// Microsoft's own (activities, services, methods).
 static PATTERNS: &[Pattern] = &[
+    // Actions of role definitions: `microsoft.directory/applications/create`.
+    Pattern { id: "action", max: 160, also: "_-./" },
     // Ids of audit records: service, GUID, suffix; a service name may have spaces.
     Pattern { id: "audit_id", max: 160, also: " _-." },
     // Open enumerations, part numbers, names of schema attributes, opaque technical ids.
@@ -60,7 +62,7 @@ static PATTERNS: &[Pattern] = &[
     // The name of a Graph type: `#microsoft.graph.user`.
     Pattern { id: "odata_type", max: 96, also: "#._" },
     // Microsoft's fixed phrases. The en dash is one of three bytes, all of which stand here.
-    Pattern { id: "phrase", max: 128, also: " _-.,/()&:\u{2013}" },
+    Pattern { id: "phrase", max: 128, also: " _-.,/()&:%\u{2013}" },
     Pattern { id: "word", max: 64, also: "" },
 ];
 
