@@ -1,1 +1,41 @@
 //! The bundle: archive, manifest, signatures, trust, and the strict reader.
+//!
+//! Writing goes [`PartWriter`] → [`PackedPart`] → [`Draft`] → [`Sealed`]; reading goes [`verify()`] →
+//! [`Verified`]. The types are distinct, so that nothing is sealed twice, nothing is written after
+//! sealing, and nothing unverified is read. `docs/bundle-format.md` is the normative description.
+
+mod archive;
+pub mod attestation;
+mod content;
+mod draft;
+mod finding;
+pub mod grammar;
+pub mod manifest;
+pub mod medium;
+pub mod merkle;
+mod part;
+pub mod path;
+pub mod profile;
+mod recipe;
+#[cfg(test)]
+mod tests;
+pub mod trust;
+mod verified;
+mod verify;
+
+pub use content::IndexLine;
+pub use draft::{Draft, ManifestFacts, PartFacts, Sealed};
+pub use finding::{Finding, Rule};
+pub use grammar::new_bundle_id;
+pub use manifest::{Completeness, DatasetOutcome, Learned, Manifest};
+pub use part::{PART_BYTES, PackedPart, PartWriter};
+pub use profile::Limits;
+pub use recipe::README;
+pub use trust::{Role, Trust};
+pub use verified::{Line, Records, Verified};
+pub use verify::{Check, Report, SignerLine, Standing, Verification, verify, verify_medium};
+
+/// The file name of a bundle: `entra-bundle-<id>.zip`. It names no tenant.
+pub fn file_name(bundle_id: &str) -> String {
+    format!("entra-bundle-{bundle_id}.zip")
+}

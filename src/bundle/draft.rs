@@ -1,0 +1,433 @@
+//! The draft of a bundle: written once, front to back, into `<out>.partial`.
+//!
+//! A file with the final name is always whole: it appears by a rename after everything was written,
+//! read back and synced. A draft that is dropped before is removed.
+
+use super::archive::{Archive, Method, Packed, Parked};
+use super::content::Contents;
+use super::finding::Finding;
+use super::manifest::{
+    ArchiveHash, Case, CatalogueFacts, Completeness, Entry, Hash, Learned, Manifest, PartEntry, PolicyFacts,
+    Pseudonyms, SCHEMA, Sensitivity, Tenant, Tool, Totals, Volume, Window,
+};
+use super::medium::Medium;
+use super::part::PackedPart;
+use super::path::{self, PartPath};
+use super::profile::{self, Limits};
+use super::{attestation, grammar, merkle, recipe};
+use crate::crypto::{self, Signer};
+use crate::error::{self, Error, Result};
+use crate::record::Statement;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempPath;
+
+/// What the caller knows of a part.
+#[derive(Clone, Debug)]
+pub struct PartFacts {
+    /// Earliest time of a record (UTC text), if known.
+    pub min_time: Option<String>,
+    /// Latest time of a record (UTC text), if known.
+    pub max_time: Option<String>,
+    /// How far the dataset identifies people under the policy.
+    pub label: Sensitivity,
+    /// Names that the dictionary held.
+    pub learned: Learned,
+}
+
+/// What the caller knows of the bundle. All texts have a grammar; the manifest is checked before it
+/// is signed.
+#[derive(Clone, Debug)]
+pub struct ManifestFacts {
+    /// Id, if it is already known (it stands in the file name); else a new one.
+    pub bundle_id: Option<String>,
+    /// Time of sealing, UTC text; also the time of the signature.
+    pub created_at: String,
+    /// Program.
+    pub tool: Tool,
+    /// Where the data come from.
+    pub tenant: Tenant,
+    /// Support case, if given.
+    pub case_reference: Option<String>,
+    /// Time span that was asked for.
+    pub window: Window,
+    /// Id of a shipped preset, else `None`.
+    pub policy_id: Option<String>,
+    /// Version of the policy.
+    pub policy_version: u64,
+    /// Digest that a privacy officer signed.
+    pub approved_digest: Option<String>,
+    /// Digest of the effective catalogue.
+    pub catalogue_sha256: [u8; 32],
+    /// Key and marks of the pseudonyms.
+    pub pseudonyms: Pseudonyms,
+    /// For whom the bundle is encrypted; empty if it is not.
+    pub intended_recipients: Vec<String>,
+    /// Learned names of the whole bundle.
+    pub learned: Learned,
+    /// Outcome of every dataset; `meta/collection.json` has the same under `completeness`.
+    pub completeness: Completeness,
+}
+
+/// A sealed bundle under its final name.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+}
+
+type Sink = BufWriter<File>;
+
+/// A bundle that is being written.
+pub struct Draft {
+    archive: Option<Archive<Sink>>,
+    partial: Option<TempPath>,
+    /// Keeps the lock on the partial file.
+    _lock: File,
+    out: PathBuf,
+    force: bool,
+    entries: Vec<Entry>,
+    last: Option<(u8, String)>,
+    indexes: Vec<(String, u64, Parked, u64)>,
+    spill: Option<File>,
+    limits: Limits,
+}
+
+impl Draft {
+    /// Creates `<out>.partial` (0600) beside `out`. Fails at once if `out` exists (unless `force`), or
+    /// if another process writes it; the remains of one that crashed are replaced.
+    pub fn create(out: &Path, force: bool) -> Result<Self> {
+        if !force && out.symlink_metadata().is_ok() {
+            return Err(exists());
+        }
+        let mut name =
+            out.file_name().ok_or_else(|| Error::usage("the output is not a file name"))?.to_owned();
+        name.push(".partial");
+        let partial = out.with_file_name(name);
+        let file = create_partial(&partial)?;
+        let path = TempPath::try_from_path(&partial).map_err(|e| Error::io("cannot create the bundle", e))?;
+        let sink = file.try_clone().map_err(|e| Error::io("cannot create the bundle", e))?;
+        let mut draft = Draft {
+            archive: Some(Archive::new(BufWriter::with_capacity(256 * 1024, sink))),
+            partial: Some(path),
+            _lock: file,
+            out: out.to_owned(),
+            force,
+            entries: Vec::new(),
+            last: None,
+            indexes: Vec::new(),
+            spill: None,
+            limits: Limits::default(),
+        };
+        draft.put(
+            path::README,
+            &Packed::of(recipe::README.as_bytes(), Method::Deflated)?,
+            "text/plain; charset=utf-8",
+        )?;
+        Ok(draft)
+    }
+
+    /// Appends a part and gives it the next number of its stream. Streams come in ascending order,
+    /// all parts before all statements.
+    pub fn append(&mut self, part: PackedPart, about: PartFacts) -> Result<String> {
+        let utc = |time: &Option<String>| time.as_deref().is_none_or(grammar::is_utc);
+        if !utc(&about.min_time) || !utc(&about.max_time) {
+            return Err(internal("the time of a part is not UTC in its fixed form"));
+        }
+        let PackedPart { stream, layout, content, index, rows } = part;
+        let number = match self.entries.last().and_then(|entry| entry.part.as_ref()) {
+            Some(last) if last.source == stream.source && last.dataset == stream.dataset => last.number + 1,
+            _ => 0,
+        };
+        if number > path::LAST_PART {
+            return Err(Error::new(error::Kind::Limit, "a dataset has more than 100,000 parts"));
+        }
+        let place = PartPath { stream, number, layout };
+        let path = place.path();
+        self.put(&path, &content, path::media_type(layout))?;
+        if let (Some(index), Some(path)) = (index, place.index_path()) {
+            self.park(path, index)?;
+        }
+        if let Some(entry) = self.entries.last_mut() {
+            entry.rows = (layout != crate::catalogue::Layout::Xml).then_some(rows);
+            entry.part = Some(PartEntry {
+                dataset: place.stream.dataset,
+                source: place.stream.source,
+                number,
+                min_time: about.min_time,
+                max_time: about.max_time,
+                label: about.label,
+                learned: about.learned,
+            });
+        }
+        Ok(path)
+    }
+
+    /// Appends one of our own files below `meta/`, in ascending order of paths. Indexes of parts
+    /// come by themselves.
+    pub fn statement(&mut self, path: &str, statement: &Statement) -> Result<()> {
+        if path::rank(path) != Some(2) || path.starts_with("meta/index/") {
+            return Err(internal("a statement is not below meta/"));
+        }
+        if path > "meta/index/" {
+            self.put_indexes()?;
+        }
+        let packed = Packed::of(statement.bytes(), Method::Deflated)?;
+        let media = match path.rsplit('.').next() {
+            Some("json") => "application/json",
+            Some("jsonl") => "application/x-ndjson",
+            _ => "text/plain; charset=utf-8",
+        };
+        self.put(path, &packed, media)
+    }
+
+    /// Writes checksums, manifest and signature, reads everything back, and gives the file its name.
+    ///
+    /// `inspect` sees names and bytes of what is still to come, before it is appended: the entry names
+    /// (as `entry names`), `SHA256SUMS`, `manifest.json`, the signed statement and its envelope line
+    /// (both as `attestations.intoto.jsonl`). Its error ends the sealing; nothing is left behind.
+    pub fn seal(
+        mut self,
+        facts: ManifestFacts,
+        signer: &dyn Signer,
+        inspect: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
+    ) -> Result<Sealed> {
+        self.put_indexes()?;
+        let mut names: Vec<&str> = self.entries.iter().map(|entry| entry.path.as_str()).collect();
+        names.sort_unstable();
+        inspect("entry names", names.join("\n").as_bytes())?;
+        self.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let sums = self.checksums();
+        inspect(path::CHECKSUMS, sums.as_bytes())?;
+        self.put(
+            path::CHECKSUMS,
+            &Packed::of(sums.as_bytes(), Method::Deflated)?,
+            "text/plain; charset=utf-8",
+        )?;
+
+        let created_at = facts.created_at.clone();
+        let manifest = self.manifest(facts)?;
+        manifest.check().map_err(|findings| refused("the manifest is not valid", &findings))?;
+        let bytes = Statement::of(&manifest)?;
+        inspect(path::MANIFEST, bytes.bytes())?;
+        let predicate = attestation::Collection::of(&manifest, &created_at);
+        let signed = attestation::sign_collection(bytes.bytes(), &predicate, signer)?;
+        inspect(path::ATTESTATIONS, signed.payload.bytes())?;
+        inspect(path::ATTESTATIONS, signed.line.bytes())?;
+
+        self.put_last(path::MANIFEST, bytes.bytes())?;
+        self.put_last(path::ATTESTATIONS, Statement::lines([Ok(signed.line)])?.bytes())?;
+        let archive = self.archive.take().ok_or_else(|| internal("the draft is closed"))?;
+        let sink = archive
+            .finish()?
+            .into_inner()
+            .map_err(|e| Error::io("cannot write the bundle", e.into_error()))?;
+        sink.sync_all().map_err(|e| Error::io("cannot write the bundle", e))?;
+        drop(sink);
+        let (size, sha256) = self.reread(&manifest)?;
+        self.publish()?;
+        Ok(Sealed { path: self.out, manifest, size, sha256: crypto::hex(&sha256) })
+    }
+
+    fn put(&mut self, name: &str, packed: &Packed, media_type: &str) -> Result<()> {
+        path::check(name.as_bytes()).map_err(internal)?;
+        let key = (
+            path::rank(name).ok_or_else(|| internal("the layout does not know the entry"))?,
+            name.to_owned(),
+        );
+        if self.last.as_ref().is_some_and(|last| *last >= key) {
+            return Err(internal("an entry is appended out of order"));
+        }
+        if packed.size() > self.limits.entry_bytes || self.entries.len() as u64 + 2 >= self.limits.entries {
+            return Err(Error::new(error::Kind::Limit, "the bundle would exceed what readers accept")
+                .hint("narrow the window or the datasets"));
+        }
+        self.archive.as_mut().ok_or_else(|| internal("the draft is closed"))?.append(name, packed)?;
+        self.last = Some(key);
+        self.entries.push(Entry {
+            path: name.to_owned(),
+            size: packed.size(),
+            sha256: crypto::hex(&packed.sha256()),
+            rows: None,
+            media_type: media_type.to_owned(),
+            part: None,
+        });
+        Ok(())
+    }
+
+    fn put_last(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let packed = Packed::of(bytes, Method::Stored)?;
+        self.archive.as_mut().ok_or_else(|| internal("the draft is closed"))?.append(name, &packed)
+    }
+
+    /// Indexes come after all data, so their packed bytes wait in an unnamed file.
+    fn park(&mut self, path: String, index: Packed) -> Result<()> {
+        let failed = |e| Error::io("cannot write a temporary file beside the bundle", e);
+        if self.spill.is_none() {
+            let folder = self.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            self.spill = Some(tempfile::tempfile_in(folder).map_err(failed)?);
+        }
+        let Some(spill) = &mut self.spill else { return Ok(()) };
+        let (bytes, parked) = index.into_parked();
+        let at = spill.seek(SeekFrom::End(0)).map_err(failed)?;
+        spill.write_all(&bytes).map_err(failed)?;
+        self.indexes.push((path, at, parked, bytes.len() as u64));
+        Ok(())
+    }
+
+    fn put_indexes(&mut self) -> Result<()> {
+        let failed = |e| Error::io("cannot read a temporary file beside the bundle", e);
+        for (path, at, parked, length) in std::mem::take(&mut self.indexes) {
+            let Some(spill) = &mut self.spill else { return Ok(()) };
+            spill.seek(SeekFrom::Start(at)).map_err(failed)?;
+            let mut bytes = Vec::new();
+            spill.take(length).read_to_end(&mut bytes).map_err(failed)?;
+            self.put(&path, &parked.unpark(bytes), "application/x-ndjson")?;
+        }
+        Ok(())
+    }
+
+    fn checksums(&self) -> String {
+        self.entries.iter().map(|entry| format!("{}  {}\n", entry.sha256, entry.path)).collect()
+    }
+
+    fn manifest(&mut self, facts: ManifestFacts) -> Result<Manifest> {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let policy = entries
+            .iter()
+            .find(|entry| entry.path == path::POLICY)
+            .ok_or_else(|| internal("the policy is missing in the bundle"))?;
+        let bundle_id = facts.bundle_id.map_or_else(grammar::new_bundle_id, Ok)?;
+        let archive = self.archive.as_ref().ok_or_else(|| internal("the draft is closed"))?;
+        let (written, digest) = archive.so_far();
+        let mut manifest = Manifest {
+            schema: SCHEMA.to_owned(),
+            bundle_id,
+            volume: Volume::single(),
+            tool: facts.tool,
+            created_at: facts.created_at,
+            tenant: facts.tenant,
+            case: Case { reference: facts.case_reference },
+            window: facts.window,
+            policy: PolicyFacts {
+                id: facts.policy_id,
+                version: facts.policy_version,
+                sha256: policy.sha256.clone(),
+                approved_digest: facts.approved_digest,
+            },
+            catalogue: CatalogueFacts { sha256: crypto::hex(&facts.catalogue_sha256) },
+            pseudonyms: facts.pseudonyms,
+            intended_recipients: facts.intended_recipients,
+            hash: Hash {
+                per_entry: "sha256".to_owned(),
+                tree: "rfc9162-sha256".to_owned(),
+                root: String::new(),
+                leaf: merkle::LEAF.to_owned(),
+                archive: ArchiveHash { size: written, sha256: crypto::hex(&digest) },
+            },
+            totals: Totals {
+                entries: entries.len() as u64,
+                raw_bytes: entries.iter().map(|entry| entry.size).sum(),
+                rows: entries.iter().filter_map(|entry| entry.rows).sum(),
+                learned: facts.learned,
+            },
+            completeness: facts.completeness,
+            entries,
+        };
+        manifest.hash.root = manifest.root().ok_or_else(|| internal("a digest is malformed"))?;
+        Ok(manifest)
+    }
+
+    /// Reads the finished file as a stranger would, and compares it with what was meant.
+    fn reread(&self, manifest: &Manifest) -> Result<(u64, [u8; 32])> {
+        let failed = |e| Error::io("cannot read the bundle back", e);
+        let damaged =
+            |findings: Vec<Finding>| refused("the bundle that was written does not verify", &findings);
+        let partial = self.partial.as_ref().ok_or_else(|| internal("the draft is closed"))?;
+        let file = File::open(partial).map_err(failed)?;
+        let medium: Arc<dyn Medium> = Arc::new(file);
+        let structure = profile::read(&*medium, &self.limits).map_err(failed)?.map_err(damaged)?;
+        let contents = Contents { medium: &medium, structure: &structure, manifest, limits: &self.limits };
+        contents.set().map_err(damaged)?;
+        contents.entries(1).map_err(failed)?.map_err(damaged)?;
+        contents.agreement().map_err(failed)?.map_err(damaged)?;
+        let digest = contents.archive().map_err(failed)?;
+        digest.signed.map_err(damaged)?;
+        Ok((structure.length, digest.whole))
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let failed = |e: io::Error| {
+            if e.kind() == io::ErrorKind::AlreadyExists {
+                exists()
+            } else {
+                Error::io("cannot rename the bundle", e)
+            }
+        };
+        let partial = self.partial.take().ok_or_else(|| internal("the draft is closed"))?;
+        let renamed =
+            if self.force { partial.persist(&self.out) } else { partial.persist_noclobber(&self.out) };
+        renamed.map_err(|e| failed(e.error))?;
+        #[cfg(unix)]
+        {
+            let folder = self.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn create_partial(path: &Path) -> Result<File> {
+    let failed = |e| Error::io("cannot create the bundle", e);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let busy = || {
+        Error::new(error::Kind::Io, "another process is writing this bundle")
+            .hint("wait for it, or choose another --out")
+    };
+    let file = match options.open(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            // Whoever writes holds a lock on the file; without one it is the rest of a crash.
+            if !path.symlink_metadata().map_err(failed)?.is_file() {
+                return Err(failed(e));
+            }
+            match File::open(path).map_err(failed)?.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(busy()),
+                Err(TryLockError::Error(e)) => return Err(failed(e)),
+            }
+            std::fs::remove_file(path).map_err(failed)?;
+            options.open(path).map_err(failed)?
+        }
+        other => other.map_err(failed)?,
+    };
+    match file.try_lock() {
+        // A file system without locks is used without them.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(busy()),
+    }
+}
+
+fn exists() -> Error {
+    Error::usage("the output already exists").hint("choose another --out, or replace it with --force")
+}
+
+fn refused(what: &str, findings: &[Finding]) -> Error {
+    let first = findings.first().map(ToString::to_string).unwrap_or_default();
+    internal(&format!("{what}: {first}"))
+}
+
+fn internal(message: &str) -> Error {
+    Error::new(error::Kind::Internal, message)
+}

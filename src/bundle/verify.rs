@@ -1,0 +1,595 @@
+//! Verification: the steps in their order, and what each failure means.
+//!
+//! Nothing of a bundle is parsed or inflated before a key that the reader chose vouches for its
+//! manifest. The first step that fails ends the verification; all its findings are reported, and
+//! the class with the lowest exit code wins.
+
+use super::attestation::{self, Claim};
+use super::content::{Contents, damage};
+use super::finding::{Finding, Findings, Rule, class_of};
+use super::grammar;
+use super::manifest::{Completeness, Learned, Manifest, Status};
+use super::medium::{EntryReader, Medium};
+use super::path;
+use super::profile::{self, Limits, Structure};
+use super::trust::{KeyStatus, Role, Trust};
+use super::verified::Verified;
+use crate::crypto;
+use crate::error::{self, Error, Result};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a bundle is held against.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// Keys that the reader chose.
+    pub trust: Trust,
+    /// Upper bounds.
+    pub limits: Limits,
+    /// Files with further attestation lines (`….intoto.jsonl`).
+    pub detached: Vec<PathBuf>,
+    /// The case reference that the bundle must have.
+    pub expect_case: Option<String>,
+    /// The id that the bundle must have.
+    pub expect_bundle: Option<String>,
+    /// Greatest age in days; needs `now`.
+    pub max_age_days: Option<u64>,
+    /// The reader's clock.
+    pub now: Option<jiff::Timestamp>,
+    /// Look into a bundle whose origin is not proven. Its findings are listed; it never verifies.
+    pub inspect_untrusted: bool,
+    /// An incomplete bundle does not verify.
+    pub require_complete: bool,
+    /// Threads that read entries.
+    pub workers: usize,
+}
+
+impl Check {
+    /// The check against these keys with default limits and nothing else demanded.
+    pub fn new(trust: Trust) -> Self {
+        Check {
+            trust,
+            limits: Limits::default(),
+            detached: Vec::new(),
+            expect_case: None,
+            expect_bundle: None,
+            max_age_days: None,
+            now: None,
+            inspect_untrusted: false,
+            require_complete: false,
+            workers: 1,
+        }
+    }
+}
+
+/// What became of an attestation line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It counts.
+    Counted,
+    /// By no key that the reader trusts.
+    Untrusted,
+    /// The key is revoked, or was not valid at the time of signing.
+    NotInForce,
+    /// The key may not say this.
+    WithoutRole,
+    /// A rejection, or a type that this version does not know.
+    Ignored,
+}
+
+/// An attestation line, as `verify` reports it. Names are the reader's own labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct SignerLine {
+    /// The role that the line claims, if its type is known.
+    pub role: Option<Role>,
+    /// Fingerprint of the key; for untrusted lines nothing is known of it.
+    pub fingerprint: Option<String>,
+    /// The reader's label of the key.
+    pub name: Option<String>,
+    /// The reader's label of the customer.
+    pub customer: Option<String>,
+    /// Time by the signer's clock, if the line counts.
+    pub signed_at: Option<String>,
+    /// What became of it.
+    pub status: Standing,
+}
+
+/// The outcome of a verification.
+pub struct Verification {
+    /// The bundle, ready to be read: only if everything holds.
+    pub verified: Option<Verified>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Every attestation line.
+    pub signers: Vec<SignerLine>,
+    /// What the reader should know although it is no finding.
+    pub warnings: Vec<String>,
+    /// The manifest: if the origin is proven, or untrusted content was to be inspected.
+    pub manifest: Option<Arc<Manifest>>,
+    /// SHA-256 of the file, hex, if it was read to the end.
+    pub zip_sha256: Option<String>,
+    class: Option<error::Kind>,
+}
+
+impl Verification {
+    /// The exit code: 0 only if integrity and origin are proven.
+    pub fn code(&self) -> u8 {
+        self.class.map_or(0, error::Kind::code)
+    }
+
+    /// The class of the failure; `None` if everything holds.
+    pub fn class(&self) -> Option<error::Kind> {
+        self.class
+    }
+
+    /// The members of `--json`.
+    pub fn report(&self) -> Report<'_> {
+        let manifest = self.manifest.as_deref();
+        Report {
+            result: self.class.map_or("verified", error::Kind::name),
+            code: self.code(),
+            bundle_id: manifest.map(|m| m.bundle_id.as_str()),
+            case_reference: manifest.and_then(|m| m.case.reference.as_deref()),
+            signers: &self.signers,
+            content_root: manifest.map(|m| m.hash.root.as_str()),
+            zip_sha256: self.zip_sha256.as_deref(),
+            completeness: manifest.map(|m| &m.completeness),
+            learned: manifest.map(|m| &m.totals.learned),
+            findings: &self.findings,
+            warnings: &self.warnings,
+        }
+    }
+}
+
+/// A verification for machines.
+#[derive(Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report<'a> {
+    result: &'static str,
+    code: u8,
+    bundle_id: Option<&'a str>,
+    case_reference: Option<&'a str>,
+    signers: &'a [SignerLine],
+    content_root: Option<&'a str>,
+    zip_sha256: Option<&'a str>,
+    completeness: Option<&'a Completeness>,
+    learned: Option<&'a Learned>,
+    findings: &'a [Finding],
+    warnings: &'a [String],
+}
+
+/// Verifies the bundle in a file. `Err` is a failure to read, or a wrong use of `check`; what is
+/// wrong with the bundle stands in the [`Verification`].
+pub fn verify(path: &Path, check: &Check) -> Result<Verification> {
+    let failed = |e| Error::io("cannot read the bundle", e);
+    let file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Error::new(error::Kind::NotABundle, "not a bundle: not a regular file"));
+    }
+    verify_medium(Arc::new(file), check)
+}
+
+/// Verifies the bundle in a medium.
+pub fn verify_medium(medium: Arc<dyn Medium>, check: &Check) -> Result<Verification> {
+    if check.now.is_none() && max_age(check).is_some() {
+        return Err(Error::new(error::Kind::Internal, "a greatest age needs the time"));
+    }
+    let detached = detached(check)?;
+    let mut run =
+        Run { medium, check, signers: Vec::new(), warnings: Vec::new(), manifest: None, sha256: None };
+    let mut findings = Vec::new();
+    let verified = match run.steps(&detached, &mut findings) {
+        Ok(verified) => Some(verified).filter(|_| findings.is_empty()),
+        Err(Stop::Findings(more)) => {
+            // What inspection finds comes behind what stopped the verification.
+            let class = class_of(&findings).or(class_of(&more));
+            findings.extend(more);
+            return Ok(run.outcome(None, findings, class));
+        }
+        Err(Stop::Failed(cause)) => return Err(Error::io("cannot read the bundle", cause)),
+    };
+    let class = class_of(&findings);
+    Ok(run.outcome(verified, findings, class))
+}
+
+fn max_age(check: &Check) -> Option<u64> {
+    let own = Some(check.trust.demands().max_age_days).filter(|days| *days > 0);
+    match (check.max_age_days, own) {
+        (Some(one), Some(two)) => Some(one.min(two)),
+        (one, two) => one.or(two),
+    }
+}
+
+/// Reads the detached files, each within the limit.
+fn detached(check: &Check) -> Result<Vec<Vec<u8>>> {
+    let read = |path: &PathBuf| {
+        let mut bytes = Vec::new();
+        let limit = check.limits.attestation_bytes + 1;
+        File::open(path)
+            .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+            .map_err(|e| Error::io("cannot read a detached attestation", e))?;
+        Ok(bytes)
+    };
+    check.detached.iter().map(read).collect()
+}
+
+enum Stop {
+    Findings(Vec<Finding>),
+    Failed(io::Error),
+}
+
+impl From<Vec<Finding>> for Stop {
+    fn from(findings: Vec<Finding>) -> Self {
+        Stop::Findings(findings)
+    }
+}
+
+impl From<Finding> for Stop {
+    fn from(finding: Finding) -> Self {
+        Stop::Findings(vec![finding])
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Stop::Failed(error)
+    }
+}
+
+/// A verified line by a trusted key that may be counted.
+struct Counted {
+    claim: Claim,
+    subject: String,
+    role: Role,
+    fingerprint: String,
+}
+
+struct Run<'a> {
+    medium: Arc<dyn Medium>,
+    check: &'a Check,
+    signers: Vec<SignerLine>,
+    warnings: Vec<String>,
+    manifest: Option<Arc<Manifest>>,
+    sha256: Option<[u8; 32]>,
+}
+
+impl Run<'_> {
+    fn outcome(
+        self,
+        verified: Option<Verified>,
+        findings: Vec<Finding>,
+        class: Option<error::Kind>,
+    ) -> Verification {
+        Verification {
+            verified,
+            findings,
+            signers: self.signers,
+            warnings: self.warnings,
+            manifest: self.manifest,
+            zip_sha256: self.sha256.map(|digest| crypto::hex(&digest)),
+            class,
+        }
+    }
+
+    /// The steps in their order. Findings about the origin go to `origin`: with them, inspection may go on.
+    fn steps(
+        &mut self,
+        detached: &[Vec<u8>],
+        origin: &mut Vec<Finding>,
+    ) -> std::result::Result<Verified, Stop> {
+        self.encryption()?;
+        let mut limits = self.check.limits;
+        let structure = profile::read(&*self.medium, &limits)??;
+        let manifest = self.whole(&structure, path::MANIFEST)?;
+        let attestations = self.whole(&structure, path::ATTESTATIONS)?;
+        let digest = crypto::hex(&crypto::sha256(&manifest));
+        let counted = self.signatures(&attestations, detached, &digest)?;
+        if let Err(finding) = self.origin(&counted) {
+            if !self.check.inspect_untrusted {
+                return Err(finding.into());
+            }
+            origin.push(finding);
+            limits = limits.untrusted();
+            profile::read(&*self.medium, &limits)??;
+        }
+        let manifest = Arc::new(Manifest::parse(&manifest)?);
+        self.manifest = Some(Arc::clone(&manifest));
+        bind(&manifest, &counted)?;
+        let contents =
+            Contents { medium: &self.medium, structure: &structure, manifest: &manifest, limits: &limits };
+        contents.set()?;
+        let entries = contents.entries(self.check.workers)?;
+        let digest = contents.archive()?;
+        self.sha256 = Some(digest.whole);
+        match (entries, digest.signed) {
+            (Ok(()), same) => same?,
+            (entries, Ok(())) => entries?,
+            (Err(mut findings), Err(more)) => {
+                findings.extend(more);
+                return Err(findings.into());
+            }
+        }
+        contents.agreement()??;
+        if origin.is_empty() {
+            self.demands(&manifest, &counted)?;
+        }
+        self.series(&manifest)?;
+        Ok(Verified::new(Arc::clone(&self.medium), structure, manifest))
+    }
+
+    /// Step 1: encryption that this version does not read.
+    fn encryption(&self) -> std::result::Result<(), Stop> {
+        let mut head = [0; 32];
+        let length = self.medium.len()?.min(head.len() as u64) as usize;
+        let Some(head) = head.get_mut(..length) else { return Ok(()) };
+        self.medium.read_exact_at(0, head)?;
+        if head.starts_with(b"age-encryption.org/") || head.starts_with(b"-----BEGIN AGE ENCRYPTED FILE") {
+            let text =
+                "the file is encrypted with age, which this version does not read; decrypt it with `age -d`";
+            return Err(Finding::new(Rule::Encrypted, text).into());
+        }
+        let flags = head.get(6).copied().unwrap_or_default();
+        if head.starts_with(b"PK\x03\x04") && flags & 1 != 0 {
+            let text = "the archive is encrypted with a zip password; a bundle never is";
+            return Err(Finding::new(Rule::Encrypted, text).into());
+        }
+        Ok(())
+    }
+
+    /// Step 3: one entry as bytes. Its size is within its limit.
+    fn whole(&self, structure: &Structure, name: &str) -> std::result::Result<Vec<u8>, Stop> {
+        let slot = structure
+            .entry(name)
+            .ok_or_else(|| Finding::new(Rule::EntryMissing, "every bundle has this entry").of(name))?;
+        let mut bytes = Vec::new();
+        match EntryReader::new(Arc::clone(&self.medium), slot.clone(), None).read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(damage(name, error)?.into()),
+        }
+    }
+
+    /// Step 4: every envelope line. Wrong lines are findings; lines by unknown keys are listed.
+    fn signatures(
+        &mut self,
+        embedded: &[u8],
+        detached: &[Vec<u8>],
+        digest: &str,
+    ) -> std::result::Result<Vec<Counted>, Stop> {
+        let mut findings = Findings::default();
+        let mut counted = Vec::new();
+        for bytes in std::iter::once(embedded).chain(detached.iter().map(Vec::as_slice)) {
+            if bytes.len() as u64 > self.check.limits.attestation_bytes {
+                findings.add(
+                    Finding::new(Rule::Limit, "an attestation file is too large").of(path::ATTESTATIONS),
+                );
+                continue;
+            }
+            let Some(text) = bytes.strip_suffix(b"\n") else {
+                if !bytes.is_empty() {
+                    let text = "the last line does not end with a line feed";
+                    findings.add(Finding::new(Rule::AttestationSyntax, text).of(path::ATTESTATIONS));
+                }
+                continue;
+            };
+            for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
+                let outcome = if at >= attestation::LINES || line.len() > attestation::LINE_BYTES {
+                    Err((Rule::Limit, "more than 64 lines, or a line longer than 1 MiB"))
+                } else {
+                    self.line(line, digest)
+                };
+                match outcome {
+                    Ok(line) => counted.extend(line),
+                    Err((rule, text)) => {
+                        findings.add(Finding::new(rule, text).of(path::ATTESTATIONS).at(at as u64 + 1));
+                        if rule == Rule::Limit {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        findings.none_or()?;
+        Ok(counted)
+    }
+
+    fn line(
+        &mut self,
+        line: &[u8],
+        digest: &str,
+    ) -> std::result::Result<Option<Counted>, (Rule, &'static str)> {
+        let opened = attestation::open(line).map_err(|text| (Rule::AttestationSyntax, text))?;
+        let message = attestation::pae(attestation::PAYLOAD_TYPE, &opened.payload);
+        let hinted = opened.keyid.as_deref().and_then(|keyid| self.check.trust.key(keyid));
+        let by = match hinted {
+            Some((key, public)) => {
+                if !public.verify(&message, &opened.signature) {
+                    return Err((Rule::Signature, "the signature is not by the trusted key that it names"));
+                }
+                Some(key)
+            }
+            None => self
+                .check
+                .trust
+                .keys()
+                .find(|(_, public)| public.verify(&message, &opened.signature))
+                .map(|(key, _)| key),
+        };
+        let Some(key) = by else {
+            self.signers.push(SignerLine {
+                role: None,
+                fingerprint: None,
+                name: None,
+                customer: None,
+                signed_at: None,
+                status: Standing::Untrusted,
+            });
+            return Ok(None);
+        };
+        // The bytes are signed by a key that the reader trusts: from here on they are parsed.
+        let (claim, subject) =
+            attestation::claim(&opened.payload).map_err(|text| (Rule::AttestationSyntax, text))?;
+        let about_policy = matches!(claim, Claim::PolicyApproval(_));
+        if claim != Claim::Unknown && !about_policy && subject != digest {
+            return Err((Rule::Subject, "the statement is about another manifest"));
+        }
+        let role = claim.role();
+        let approved = !matches!(&claim, Claim::PrivacyReview(review) if review.decision != "approved");
+        let status = match role {
+            Some(role) if approved => {
+                if !key.roles.contains(&role) {
+                    Standing::WithoutRole
+                } else if key.objection(claim.signed_at()).is_some() {
+                    Standing::NotInForce
+                } else {
+                    Standing::Counted
+                }
+            }
+            _ => Standing::Ignored,
+        };
+        if status == Standing::Counted && key.status == KeyStatus::Retired {
+            self.warnings.push("a signature is by a retired key".to_owned());
+        }
+        self.signers.push(SignerLine {
+            role,
+            fingerprint: Some(key.fingerprint.clone()),
+            name: key.name.clone(),
+            customer: key.customer.clone(),
+            signed_at: claim.signed_at().map(str::to_owned),
+            status,
+        });
+        Ok(role.filter(|_| status == Standing::Counted).map(|role| Counted {
+            claim,
+            subject,
+            role,
+            fingerprint: key.fingerprint.clone(),
+        }))
+    }
+
+    /// Step 5: a trusted key in force vouches as collector.
+    fn origin(&self, counted: &[Counted]) -> std::result::Result<(), Finding> {
+        if counted.iter().any(|line| matches!(line.claim, Claim::Collection(_))) {
+            return Ok(());
+        }
+        let has = |status| self.signers.iter().any(|line| line.status == status);
+        Err(if self.signers.is_empty() {
+            Finding::new(Rule::Unsigned, "origin not proven, content not examined: there is no attestation")
+        } else if has(Standing::NotInForce) {
+            Finding::new(
+                Rule::KeyNotInForce,
+                "the collector's key is revoked or was not valid; content not examined",
+            )
+        } else if self.signers.iter().any(|line| line.status != Standing::Untrusted) {
+            Finding::new(
+                Rule::KeyWithoutRole,
+                "no key with the role collector signed the bundle; content not examined",
+            )
+        } else {
+            Finding::new(
+                Rule::NoTrustedSigner,
+                "origin not proven, content not examined: no attestation is by a trusted key",
+            )
+        })
+    }
+
+    /// Step 10: the rest of what the reader demands.
+    fn demands(&mut self, manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Stop> {
+        let mut findings = Findings::default();
+        let required = &self.check.trust.demands().require;
+        if !fulfilled(required, counted, &mut Vec::new()) {
+            let names: Vec<&str> = required.iter().map(|role| role.id()).collect();
+            let text = format!("required, each by a key of its own: {}", names.join(", "));
+            findings.add(Finding::new(Rule::RoleMissing, text));
+        }
+        if self.check.expect_case.is_some() && self.check.expect_case != manifest.case.reference {
+            findings.add(Finding::new(Rule::OtherCase, "the bundle is for another case, or for none"));
+        }
+        if self.check.expect_bundle.as_ref().is_some_and(|id| *id != manifest.bundle_id) {
+            findings.add(Finding::new(Rule::OtherBundle, "the bundle is another one than expected"));
+        }
+        if let (Some(now), Some(created)) = (self.check.now, grammar::time(&manifest.created_at)) {
+            let age = now.as_second().saturating_sub(created.as_second());
+            const DAY: i64 = 86_400;
+            if max_age(self.check)
+                .is_some_and(|days| age > i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY))
+            {
+                findings.add(Finding::new(Rule::TooOld, "the bundle is older than allowed"));
+            }
+            if age < -DAY {
+                self.warnings
+                    .push("the bundle was made in the future, by the clock of its collector".to_owned());
+            }
+        }
+        if !manifest.intended_recipients.is_empty() {
+            self.warnings.push("the bundle was sealed for encryption, but is not encrypted".to_owned());
+        }
+        Ok(findings.none_or()?)
+    }
+
+    /// Step 11: the series is whole, and the bundle complete if that is demanded.
+    fn series(&mut self, manifest: &Manifest) -> std::result::Result<(), Stop> {
+        let mut findings = Findings::default();
+        let volume = &manifest.volume;
+        if volume.series_id.is_some() && !(volume.last && volume.index == 1) {
+            let text = "a volume of a series whose other volumes are not here";
+            findings.add(Finding::new(Rule::Series, text));
+        }
+        if manifest.completeness.status == Status::Incomplete {
+            let text = "some datasets are partial, skipped or failed";
+            if self.check.require_complete {
+                findings.add(Finding::new(Rule::Incomplete, text));
+            } else {
+                self.warnings.push(text.to_owned());
+            }
+        }
+        Ok(findings.none_or()?)
+    }
+}
+
+/// Step 6, second half: counted statements say what the manifest says.
+fn bind(manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec<Finding>> {
+    let mut findings = Findings::default();
+    let root = &manifest.hash.root;
+    let policy = &manifest.policy.sha256;
+    for line in counted {
+        let bound = match &line.claim {
+            Claim::Collection(own) => *own == attestation::Collection::of(manifest, &own.signed_at),
+            Claim::PrivacyReview(own) => {
+                own.bundle_id == manifest.bundle_id
+                    && own.content_root == *root
+                    && own.policy_sha256 == *policy
+            }
+            Claim::PolicyApproval(own) => {
+                line.subject == *policy
+                    && own.catalogue_sha256.as_ref().is_none_or(|digest| *digest == manifest.catalogue.sha256)
+            }
+            Claim::Receipt(own) | Claim::Series(own) => {
+                own.content_root.as_ref().is_none_or(|own| own == root)
+            }
+            Claim::Unknown => true,
+        };
+        if !bound {
+            let text = format!("the statement with the role {} contradicts the manifest", line.role.id());
+            findings.add(Finding::new(Rule::Binding, text).of(path::ATTESTATIONS));
+        }
+    }
+    findings.none_or()
+}
+
+/// Whether each role can be given to a key of its own.
+fn fulfilled<'a>(roles: &[Role], counted: &'a [Counted], used: &mut Vec<&'a str>) -> bool {
+    let Some((role, rest)) = roles.split_first() else { return true };
+    for line in counted.iter().filter(|line| line.role == *role) {
+        if !used.contains(&line.fingerprint.as_str()) {
+            used.push(&line.fingerprint);
+            if fulfilled(rest, counted, used) {
+                return true;
+            }
+            used.pop();
+        }
+    }
+    false
+}
