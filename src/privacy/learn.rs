@@ -1,0 +1,508 @@
+//! The learn pass: what typed fields say becomes the dictionary of names.
+//!
+//! Every worker fills a [`Learner`] of its own, they are merged and frozen. The result is a pure
+//! function of the *set* of learned values: neither the order of learning nor of merging, nor
+//! repetition, changes it. Nothing is learned from free text.
+
+use super::dictionary::Dictionary;
+use super::entity::{self, EntityBuilder};
+use super::hardness::SHORTEST;
+use super::lookup::fold_word;
+use crate::kind::Kind;
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::BuildHasher;
+
+/// Longest value in bytes that is learned as a name.
+const LONGEST: usize = 1024;
+
+/// Slots of the filter that skips values which were just learned.
+const RECENT: usize = 1 << 14;
+
+/// Words that mean "nothing" in some source.
+const NOTHING: &[&str] = &[
+    "",
+    "(null)",
+    "-",
+    "--",
+    "<null>",
+    "[]",
+    "n/a",
+    "na",
+    "nil",
+    "none",
+    "not available",
+    "not set",
+    "null",
+    "undefined",
+    "unknown",
+    "{}",
+];
+
+/// Domains of NetBIOS names that every machine has.
+const BUILT_IN_AUTHORITIES: &[&str] = &[
+    "application package authority",
+    "builtin",
+    "font driver host",
+    "iis apppool",
+    "local",
+    "nt authority",
+    "nt service",
+    "nt virtual machine",
+    "window manager",
+    "workgroup",
+];
+
+/// Accounts that every machine or directory has.
+const BUILT_IN_ACCOUNTS: &[&str] = &[
+    "anonymous logon",
+    "authenticated users",
+    "defaultaccount",
+    "everyone",
+    "krbtgt",
+    "local service",
+    "network service",
+    "system",
+    "wdagutilityaccount",
+];
+
+/// Domains that belong to nobody's tenant; they are no suffix to recognise.
+const PUBLIC_DOMAINS: &[&str] = &[
+    "aol.com",
+    "azure.com",
+    "azure.net",
+    "b2clogin.com",
+    "ciamlogin.com",
+    "example.com",
+    "example.net",
+    "example.org",
+    "github.com",
+    "gmail.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.de",
+    "gmx.net",
+    "google.com",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "linkedin.com",
+    "live.com",
+    "mac.com",
+    "mail.onmicrosoft.com",
+    "me.com",
+    "microsoft.com",
+    "microsoftonline.com",
+    "msn.com",
+    "office.com",
+    "office365.com",
+    "onmicrosoft.com",
+    "onmicrosoft.us",
+    "outlook.com",
+    "proton.me",
+    "protonmail.com",
+    "sharepoint.com",
+    "sharepoint.us",
+    "web.de",
+    "windows.com",
+    "windows.net",
+    "windowsazure.com",
+    "yahoo.com",
+];
+
+/// The consumer and platform domains that never become learned suffixes, sorted.
+pub fn is_public_domain(folded: &str) -> bool {
+    PUBLIC_DOMAINS.binary_search(&folded).is_ok()
+}
+
+/// Collects names and entities from typed fields.
+pub struct Learner {
+    names: BTreeMap<Kind, HashSet<Box<str>>>,
+    entities: EntityBuilder,
+    datasets: BTreeSet<String>,
+    recent: Vec<u64>,
+    hasher: RandomState,
+}
+
+impl Default for Learner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Learner {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Learner {
+            names: BTreeMap::new(),
+            entities: EntityBuilder::default(),
+            datasets: BTreeSet::new(),
+            recent: vec![0; RECENT],
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Learns a typed value: `value` without JSON quotes and escapes, `dataset` the id of the
+    /// dataset it came from. Kinds that name nobody, words that mean nothing and values of absurd
+    /// length are passed over.
+    pub fn learn(&mut self, kind: Kind, value: &str, dataset: &str) {
+        if value.len() < 2 || value.len() > LONGEST || !is_learned(kind) {
+            return;
+        }
+        let mark = self.hasher.hash_one((kind, value, dataset)) | 1;
+        let slot = mark as usize / 2 % RECENT;
+        if self.recent.get(slot) == Some(&mark) {
+            return;
+        }
+        self.recent[slot] = mark;
+        let value = value.trim();
+        if NOTHING.binary_search(&fold_word(value).as_ref()).is_ok() {
+            return;
+        }
+        if self.learn_value(kind, value) && !self.datasets.contains(dataset) {
+            self.datasets.insert(dataset.to_owned());
+        }
+    }
+
+    /// Adds everything that another learner knows.
+    pub fn merge(&mut self, other: Learner) {
+        for (kind, names) in other.names {
+            self.names.entry(kind).or_default().extend(names);
+        }
+        self.entities.merge(other.entities);
+        self.datasets.extend(other.datasets);
+    }
+
+    /// Ends learning.
+    pub fn freeze(self) -> Dictionary {
+        let mut names = Vec::new();
+        for (kind, set) in self.names {
+            let mut sorted: Vec<Box<str>> = set.into_iter().collect();
+            sorted.sort_unstable();
+            names.push((kind, sorted));
+        }
+        Dictionary::build(names, self.entities.freeze(), self.datasets.into_iter().collect())
+    }
+
+    /// Learns one value and says whether it taught anything.
+    fn learn_value(&mut self, kind: Kind, value: &str) -> bool {
+        match kind {
+            Kind::Account => self.account(value),
+            Kind::Dn => self.dn(value),
+            Kind::Domain => self.domain(kind, value),
+            Kind::GroupName => self.group(value),
+            Kind::Host => self.host(value),
+            Kind::Partner if value.contains('.') => self.domain(kind, value),
+            Kind::PersonName => self.person(value),
+            Kind::ProxyAddress => match value.split_once(':') {
+                Some((prefix, rest)) if !prefix.eq_ignore_ascii_case("x500") && rest.contains('@') => {
+                    self.upn(rest)
+                }
+                _ => false,
+            },
+            Kind::Puid => self.puid(value),
+            Kind::Upn => self.upn(value),
+            _ => self.entities.learn(kind, value),
+        }
+    }
+
+    fn add(&mut self, kind: Kind, value: &str) -> bool {
+        let folded = fold_word(value);
+        let folded = folded.trim();
+        if folded.chars().count() < SHORTEST || NOTHING.binary_search(&folded).is_ok() {
+            return false;
+        }
+        let set = self.names.entry(kind).or_default();
+        if !set.contains(folded) {
+            set.insert(folded.into());
+        }
+        true
+    }
+
+    fn upn(&mut self, value: &str) -> bool {
+        // Claims logins carry the account behind the last bar; the part before it is a fact.
+        let value = value.rsplit('|').next().unwrap_or(value);
+        let Some((local, domain)) = value.rsplit_once('@') else {
+            return self.account(value);
+        };
+        if local.is_empty() || domain.is_empty() {
+            return false;
+        }
+        self.domain(Kind::Domain, domain);
+        self.add(Kind::Upn, value);
+        let folded = fold_word(local);
+        if let Some(home) = folded.strip_suffix("#ext#") {
+            if let Some((account, home_domain)) = home.rsplit_once('_') {
+                if home_domain.contains('.') {
+                    self.add(Kind::Upn, &format!("{account}@{home_domain}"));
+                    self.label(account);
+                    self.domain(Kind::Domain, home_domain);
+                }
+            }
+            return true;
+        }
+        self.label(local);
+        true
+    }
+
+    fn account(&mut self, value: &str) -> bool {
+        if value.contains('@') {
+            return self.upn(value);
+        }
+        if let Some((domain, account)) = value.split_once('\\') {
+            if BUILT_IN_AUTHORITIES.binary_search(&fold_word(domain).as_ref()).is_ok() {
+                return false;
+            }
+            // A Windows account may be followed by the process it runs: `DOMAIN\user (w3wp)`.
+            let account = account.split(" (").next().unwrap_or(account);
+            self.domain(Kind::Domain, domain);
+            return self.account(account);
+        }
+        if let Some(host) = value.strip_suffix('$') {
+            return self.host(host);
+        }
+        self.label(value)
+    }
+
+    /// A label of a person's or a service's account, or the host inside a sync service account.
+    fn label(&mut self, value: &str) -> bool {
+        let value = value.strip_suffix('$').unwrap_or(value);
+        if entity::guid_of_text(value).is_some() {
+            return false;
+        }
+        if BUILT_IN_ACCOUNTS.binary_search(&fold_word(value).as_ref()).is_ok() {
+            return false;
+        }
+        if let Some(host) = value.strip_prefix("Sync_").and_then(|rest| rest.rsplit_once('_')) {
+            return self.host(host.0);
+        }
+        self.add(Kind::Account, value)
+    }
+
+    fn person(&mut self, value: &str) -> bool {
+        if value.contains('@') && !value.contains(char::is_whitespace) {
+            return self.upn(value);
+        }
+        if value.contains('\\') {
+            return self.account(value);
+        }
+        if entity::guid_of_text(value).is_some() {
+            return self.entities.learn(Kind::ObjectId, value);
+        }
+        self.add(Kind::PersonName, value)
+    }
+
+    fn host(&mut self, value: &str) -> bool {
+        let value = value.trim_start_matches('\\').trim_end_matches(['$', '.']);
+        if entity::guid_of_text(value).is_some() || value.parse::<std::net::IpAddr>().is_ok() {
+            return false;
+        }
+        if value.contains(char::is_whitespace) {
+            return self.add(Kind::Host, value);
+        }
+        match value.split_once('.') {
+            Some((label, rest)) => {
+                self.domain(Kind::Domain, rest);
+                self.add(Kind::Host, label)
+            }
+            None => self.add(Kind::Host, value),
+        }
+    }
+
+    /// Group names are words of the language unless they have two words or look made up.
+    fn group(&mut self, value: &str) -> bool {
+        let made_up = value.chars().count() >= 8
+            && value.contains(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
+        if value.contains('@') && !value.contains(char::is_whitespace) {
+            return self.upn(value);
+        }
+        if value.split_whitespace().nth(1).is_some() || made_up {
+            return self.add(Kind::GroupName, value);
+        }
+        false
+    }
+
+    fn domain(&mut self, kind: Kind, value: &str) -> bool {
+        let folded = fold_word(value);
+        let folded = folded.trim_start_matches('@').trim_end_matches('.');
+        let fits = !folded.is_empty()
+            && folded.len() <= 253
+            && !folded.contains(|c: char| c.is_whitespace() || "@/\\:,;\"'()[]{}<>".contains(c))
+            && folded.contains(|c: char| c.is_alphabetic());
+        if !fits || is_public_domain(folded) || entity::guid_of_text(folded).is_some() {
+            return false;
+        }
+        self.add(kind, folded)
+    }
+
+    fn puid(&mut self, value: &str) -> bool {
+        let value = value.rsplit('|').next().unwrap_or(value);
+        let value = value.split('@').next().unwrap_or(value);
+        if value.len() < 12 || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return value.contains('@') && self.upn(value);
+        }
+        self.add(Kind::Puid, value)
+    }
+
+    /// A DN teaches its domain, and its leaf where that is a person's name of two words.
+    fn dn(&mut self, value: &str) -> bool {
+        let mut domain = String::new();
+        for part in value.split(',') {
+            if let Some((name, label)) = part.trim().split_once('=') {
+                if name.eq_ignore_ascii_case("dc") {
+                    if !domain.is_empty() {
+                        domain.push('.');
+                    }
+                    domain.push_str(label.trim());
+                }
+            }
+        }
+        let taught = self.domain(Kind::Domain, &domain);
+        let leaf = value.get(..3).filter(|head| head.eq_ignore_ascii_case("cn=")).and_then(|_| {
+            let rest = value.get(3..)?;
+            let end = rest.find([',', '\\', '"', '+'])?;
+            rest.as_bytes().get(end).filter(|b| **b == b',').map(|_| rest[..end].trim())
+        });
+        match leaf {
+            Some(name) if name.split_whitespace().nth(1).is_some() => {
+                self.add(Kind::PersonName, name) || taught
+            }
+            _ => taught,
+        }
+    }
+}
+
+/// Whether values of the kind teach anything.
+fn is_learned(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Account
+            | Kind::AdminUnit
+            | Kind::Anchor
+            | Kind::AppId
+            | Kind::DeviceId
+            | Kind::Dn
+            | Kind::Domain
+            | Kind::EntraSid
+            | Kind::GroupId
+            | Kind::GroupName
+            | Kind::Host
+            | Kind::ObjectId
+            | Kind::Partner
+            | Kind::PersonLink
+            | Kind::PersonName
+            | Kind::ProxyAddress
+            | Kind::Puid
+            | Kind::Sid
+            | Kind::TenantId
+            | Kind::Upn
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learned(values: &[(Kind, &str)]) -> Vec<(&'static str, String)> {
+        let mut learner = Learner::new();
+        for (kind, value) in values {
+            learner.learn(*kind, value, "users");
+        }
+        let dictionary = learner.freeze();
+        dictionary.originals().map(|(kind, text)| (kind.id(), text.to_owned())).collect()
+    }
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(NOTHING.is_sorted());
+        assert!(BUILT_IN_AUTHORITIES.is_sorted());
+        assert!(BUILT_IN_ACCOUNTS.is_sorted());
+        assert!(PUBLIC_DOMAINS.is_sorted());
+    }
+
+    #[test]
+    fn a_upn_teaches_itself_its_label_and_its_domain() {
+        assert_eq!(
+            learned(&[(Kind::Upn, "Greta.Schmidt@Contoso.com"), (Kind::Upn, "x.y@gmail.com")]),
+            [
+                ("upn", "greta.schmidt@contoso.com".to_owned()),
+                ("upn", "x.y@gmail.com".to_owned()),
+                ("account", "greta.schmidt".to_owned()),
+                ("account", "x.y".to_owned()),
+                ("domain", "contoso.com".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_guest_teaches_its_home_account() {
+        let all = learned(&[(Kind::Upn, "vasil_quadrotech-it.com#EXT#@contoso.onmicrosoft.com")]);
+        assert!(all.contains(&("upn", "vasil@quadrotech-it.com".to_owned())));
+        assert!(all.contains(&("domain", "quadrotech-it.com".to_owned())));
+        assert!(all.contains(&("account", "vasil".to_owned())));
+    }
+
+    #[test]
+    fn hosts_lose_dollar_and_domain_and_sync_accounts_name_a_host() {
+        assert_eq!(
+            learned(&[
+                (Kind::Host, "DC01.corp.contoso.com"),
+                (Kind::Account, "CORP\\WS-7$"),
+                (Kind::Upn, "Sync_SERVER01_ab12cd34ef56@contoso.com")
+            ]),
+            [
+                ("upn", "sync_server01_ab12cd34ef56@contoso.com".to_owned()),
+                ("host", "dc01".to_owned()),
+                ("host", "server01".to_owned()),
+                ("host", "ws-7".to_owned()),
+                ("domain", "contoso.com".to_owned()),
+                ("domain", "corp".to_owned()),
+                ("domain", "corp.contoso.com".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn words_for_nothing_built_in_accounts_and_plain_group_names_teach_nothing() {
+        assert!(
+            learned(&[
+                (Kind::PersonName, "null"),
+                (Kind::PersonName, " "),
+                (Kind::Account, "NT AUTHORITY\\SYSTEM (w3wp)"),
+                (Kind::GroupName, "Marketing"),
+                (Kind::Fact, "Greta Schmidt"),
+                (Kind::Domain, "gmail.com"),
+                (Kind::Host, "10.0.0.1"),
+            ])
+            .is_empty()
+        );
+        assert_eq!(
+            learned(&[(Kind::GroupName, "Project Falcon")]),
+            [("group_name", "project falcon".to_owned())]
+        );
+    }
+
+    #[test]
+    fn neither_order_nor_repetition_nor_merging_changes_the_result() {
+        let values = [
+            (Kind::Upn, "a.b@contoso.com"),
+            (Kind::PersonName, "Anna Berg"),
+            (Kind::Host, "WS-01"),
+            (Kind::ObjectId, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38"),
+            (Kind::Sid, "S-1-5-21-1-2-3-1104"),
+        ];
+        let mut one = Learner::new();
+        let (mut left, mut right) = (Learner::new(), Learner::new());
+        for (at, (kind, value)) in values.iter().enumerate() {
+            one.learn(*kind, value, "users");
+            one.learn(*kind, value, "users");
+            if at % 2 == 0 { &mut left } else { &mut right }.learn(*kind, value, "users");
+        }
+        right.merge(left);
+        let (one, two) = (one.freeze(), right.freeze());
+        assert_eq!(one.entries().collect::<Vec<_>>(), two.entries().collect::<Vec<_>>());
+        assert_eq!(one.sources(), ["users"]);
+        assert_eq!(one.names(), 5);
+        assert_eq!(one.entity_count(), 2);
+    }
+}

@@ -1,0 +1,331 @@
+//! Recognisers of secrets: locked, the same under every policy, and never asked of a renderer.
+//!
+//! One search for a small set of literals finds the places worth looking at; a hand-written check
+//! around each place decides. So the cost of text without secrets is one prefiltered pass, and no
+//! input makes it worse than linear.
+
+use super::vocabulary::is_stop_word;
+use regex::bytes::Regex;
+use std::sync::OnceLock;
+
+/// A secret in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// First byte of the secret itself; the key before it stays.
+    pub start: usize,
+    /// The byte after it.
+    pub end: usize,
+    /// What it is, as it stands behind `[secret:`.
+    pub what: &'static str,
+}
+
+/// Longest key before a value, and longest value that is looked at outside PEM blocks.
+const KEY: usize = 64;
+const VALUE: usize = 16 << 10;
+
+fn literals() -> &'static Regex {
+    static LITERALS: OnceLock<Regex> = OnceLock::new();
+    LITERALS.get_or_init(|| {
+        Regex::new(
+            r"(?-u)eyJ|[78]Q~|-----BEGIN|\b[01]\.A|(?i:passw|pwd|passphrase|secret|token|api[_-]?key|sig=|accountkey|accesskey|sharedaccesssignature|authorization|bearer |cookie|otpauth://|nthash)",
+        )
+        .expect("a fixed pattern")
+    })
+}
+
+/// Calls `found` for every secret of the text, in order, without overlaps.
+pub fn find(text: &str, mut found: impl FnMut(Secret)) {
+    let bytes = text.as_bytes();
+    if bytes.len() < 6 {
+        return;
+    }
+    let mut done = 0;
+    for hit in literals().find_iter(bytes) {
+        if hit.start() < done {
+            continue;
+        }
+        let secret = match hit.as_bytes() {
+            b"eyJ" => jwt(bytes, hit.start()),
+            b"-----BEGIN" => pem(bytes, hit.start()),
+            [_, b'Q', b'~'] => client_secret(bytes, hit.start()),
+            [_, b'.', b'A'] => refresh_token(bytes, hit.start()),
+            literal => announced(text, hit.start(), hit.end(), literal),
+        };
+        if let Some(secret) = secret.filter(|s| s.start >= done && s.end > s.start) {
+            done = secret.end;
+            found(Secret { start: ceil(text, secret.start), end: ceil(text, secret.end), ..secret });
+        }
+    }
+}
+
+/// The character boundary at or after `at`.
+fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
+
+fn is_url_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+fn length(bytes: &[u8], from: usize, fits: impl Fn(&u8) -> bool) -> usize {
+    bytes.get(from..).unwrap_or_default().iter().take(VALUE * 4).take_while(|b| fits(b)).count()
+}
+
+/// A JSON web token: two or more base64url parts, the first a JSON header.
+fn jwt(bytes: &[u8], start: usize) -> Option<Secret> {
+    if start > 0 && is_url_base64(&bytes[start - 1]) {
+        return None;
+    }
+    let header = length(bytes, start, is_url_base64);
+    let dot = start + header;
+    if header < 10 || bytes.get(dot) != Some(&b'.') || length(bytes, dot + 1, is_url_base64) < 4 {
+        return None;
+    }
+    let all = length(bytes, start, |b| is_url_base64(b) || matches!(b, b'.' | b'='));
+    let mut end = start + all;
+    while bytes[end - 1] == b'.' && end > dot + 2 && bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric())
+    {
+        end -= 1;
+    }
+    Some(Secret { start, end, what: "jwt" })
+}
+
+/// A client secret of Entra: three characters, `8Q~` (or `7Q~`), 31 to 34 more.
+fn client_secret(bytes: &[u8], at: usize) -> Option<Secret> {
+    let fits = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'~' | b'.' | b'-');
+    let before = bytes[..at].iter().rev().take(3).take_while(|b| fits(b)).count();
+    let mut after = length(bytes, at + 3, fits);
+    while after > 31 && matches!(bytes[at + 3 + after - 1], b'.') {
+        after -= 1;
+    }
+    (before == 3 && after >= 31).then_some(Secret {
+        start: at - 3,
+        end: at + 3 + after,
+        what: "client-secret",
+    })
+}
+
+/// A refresh token: `0.A` or `1.A` and at least 40 more characters.
+fn refresh_token(bytes: &[u8], start: usize) -> Option<Secret> {
+    if start > 0 && (is_url_base64(&bytes[start - 1]) || bytes[start - 1] == b'.') {
+        return None;
+    }
+    let long = length(bytes, start + 2, |b| is_url_base64(b) || *b == b'.');
+    let text = &bytes[start + 2..start + 2 + long];
+    let mixed = text.iter().any(u8::is_ascii_digit)
+        && text.iter().any(u8::is_ascii_uppercase)
+        && text.iter().any(u8::is_ascii_lowercase);
+    (long >= 40 && mixed).then_some(Secret { start, end: start + 2 + long, what: "refresh-token" })
+}
+
+/// A PEM block, to its end line or to the end of the text.
+fn pem(bytes: &[u8], start: usize) -> Option<Secret> {
+    let end = memchr::memmem::find(&bytes[start..], b"-----END").map_or(bytes.len(), |at| {
+        let tail = start + at + 8;
+        memchr::memmem::find(&bytes[tail..], b"-----").map_or(bytes.len(), |at| tail + at + 5)
+    });
+    Some(Secret { start, end, what: "pem" })
+}
+
+/// A value behind a key that announces a secret.
+fn announced(text: &str, hit: usize, after: usize, literal: &[u8]) -> Option<Secret> {
+    let bytes = text.as_bytes();
+    let is_key = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let lower = literal.to_ascii_lowercase();
+    if lower == b"otpauth://" {
+        let long = length(bytes, hit, |b| b.is_ascii_graphic() && !b"\"'<>\\".contains(b));
+        return Some(Secret { start: hit, end: hit + long, what: "totp" });
+    }
+    if lower == b"sig=" {
+        let long = length(bytes, after, |b| b.is_ascii_alphanumeric() || b"%/+=-_".contains(b));
+        let open = hit == 0 || !bytes[hit - 1].is_ascii_alphanumeric();
+        return (open && long >= 20).then_some(Secret { start: after, end: after + long, what: "sas" });
+    }
+    if lower == b"bearer " {
+        let long = length(bytes, after, |b| is_url_base64(b) || b"./+=~".contains(b));
+        return (long >= 16).then_some(Secret { start: after, end: after + long, what: "authorization" });
+    }
+    let key_start = hit - bytes[..hit].iter().rev().take(KEY).take_while(|b| is_key(b)).count();
+    let key_end = after + bytes[after..].iter().take(KEY).take_while(|b| is_key(b)).count();
+    let what = key(&text[key_start..key_end])?;
+    // Closing quote of the key, the separator, opening quotes; quotes may stand escaped.
+    let mut at = skip(bytes, key_end, b"\"'\\] ", 6);
+    match bytes.get(at) {
+        Some(b'=' | b':') => at += 1,
+        _ => return None,
+    }
+    if bytes.get(at) == Some(&b'>') {
+        at += 1;
+    }
+    let blank = skip(bytes, at, b" \t", 8);
+    let spaced = blank > at;
+    let open = skip(bytes, blank, b"\\", 8);
+    let quote = bytes.get(open).copied().filter(|b| matches!(b, b'"' | b'\''));
+    let start = if quote.is_some() { open + 1 } else { blank };
+    let line = matches!(what, "authorization" | "cookie");
+    let end = start
+        + length(bytes, start, |b| match quote {
+            Some(quote) => *b != quote && *b != b'\n',
+            None if line => !matches!(b, b'\n' | b'\r' | b'"'),
+            None => !b.is_ascii_whitespace() && !b",;&)]}<>|\"'".contains(b),
+        });
+    // An escaped closing quote leaves its backslashes behind the value.
+    let mut end = end;
+    while quote.is_some() && end > start && bytes[end - 1] == b'\\' {
+        end -= 1;
+    }
+    let start = start.min(end);
+    let value = text.get(ceil(text, start)..ceil(text, end))?;
+    looks_secret(what, value, spaced && quote.is_none()).then_some(Secret { start, end, what })
+}
+
+fn skip(bytes: &[u8], from: usize, what: &[u8], most: usize) -> usize {
+    from + bytes.get(from..).unwrap_or_default().iter().take(most).take_while(|b| what.contains(b)).count()
+}
+
+/// What a key announces.
+fn key(key: &str) -> Option<&'static str> {
+    let folded: String =
+        key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let ends = |ending: &str| folded.ends_with(ending);
+    Some(match folded.as_str() {
+        _ if ends("publickeytoken") || ends("cancellationtoken") => return None,
+        _ if ends("password") || ends("passwd") || ends("pwd") || ends("passphrase") || ends("passwort") => {
+            "password"
+        }
+        _ if ends("secret") || ends("secretvalue") || ends("secrettext") => "secret",
+        _ if ends("token") => "token",
+        _ if ends("apikey") || ends("accountkey") || ends("accesskey") || ends("sharedaccesssignature") => {
+            "key"
+        }
+        _ if ends("authorization") => "authorization",
+        "cookie" | "setcookie" => "cookie",
+        _ if ends("nthash") => "hash",
+        _ => return None,
+    })
+}
+
+/// Whether a value behind such a key is a secret and no word of a sentence or name of a method.
+fn looks_secret(what: &str, value: &str, prose: bool) -> bool {
+    let value = value.trim().trim_end_matches(['.', ':', '!', '?']);
+    let length = value.chars().count();
+    let masked = value.bytes().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'#'));
+    let placeholder = value.starts_with(['<', '{', '$', '%', '[', '(']) && what != "password";
+    if length == 0 || masked || placeholder || value.starts_with("[secret:") {
+        return false;
+    }
+    let letters = value.chars().all(|c| c.is_alphabetic() || c == '-' || c == '_' || c == ' ');
+    let words = letters && value.split([' ', '-', '_']).all(|word| word.is_empty() || is_stop_word(word));
+    let camel =
+        letters && !prose && value.len() < 40 && value.starts_with(char::is_lowercase) && what != "password";
+    let number = value.bytes().all(|b| b.is_ascii_digit()) && length < 4;
+    if words || number {
+        return false;
+    }
+    match what {
+        "password" => length >= 3 && !(prose && letters && length < 4),
+        "authorization" | "cookie" => length >= 8,
+        _ => {
+            let guid = super::entity::guid_of_text(value).is_some() && what == "token";
+            length >= 8 && !camel && !guid && !(letters && prose)
+        }
+    }
+}
+
+/// What a member announces, and whether its whole value is a secret.
+pub fn by_key(member: &str, value: &str) -> Option<&'static str> {
+    let what = key(member)?;
+    looks_secret(what, value, false).then_some(what)
+}
+
+/// The BitLocker recovery password that starts at `at`: eight groups of six digits, each divisible
+/// by 11. Returns the byte after it.
+pub fn bitlocker(bytes: &[u8], at: usize) -> Option<usize> {
+    let text = bytes.get(at..at + 55)?;
+    for (index, group) in text.chunks(7).enumerate() {
+        let digits = &group[..6];
+        let value = digits
+            .iter()
+            .try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))?;
+        if value % 11 != 0 || value >= 720_896 || (index < 7 && group.get(6) != Some(&b'-')) {
+            return None;
+        }
+    }
+    let closed = !bytes.get(at + 55).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    let open = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'-');
+    (closed && open).then_some(at + 55)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(text: &str) -> Vec<(&'static str, &str)> {
+        let mut out = Vec::new();
+        find(text, |secret| out.push((secret.what, &text[secret.start..secret.end])));
+        out
+    }
+
+    const JWT: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+
+    #[test]
+    fn every_sort_of_secret() {
+        let client = concat!("abc", "8Q~", "0123456789abcdefghijABCDEFGHIJ_-.~x");
+        for (text, what, secret) in [
+            (format!("token {JWT}."), "jwt", JWT),
+            (format!("({client})"), "client-secret", client),
+            ("?sv=1&sig=abcDEF0123456789%2Bxyz%3D&se=2".into(), "sas", "abcDEF0123456789%2Bxyz%3D"),
+            ("DefaultEndpoints;AccountKey=QUJDREVGRw==;x".into(), "key", "QUJDREVGRw=="),
+            ("Server=x;User Id=y;Password=Hunter2!;".into(), "password", "Hunter2!"),
+            ("{\"password\": \"correct horse 9\"}".into(), "password", "correct horse 9"),
+            ("{\\\"client_secret\\\":\\\"s3cr3t-Value\\\"}".into(), "secret", "s3cr3t-Value"),
+            ("access_token=abcdef123456&x".into(), "token", "abcdef123456"),
+            ("Authorization: Basic dXNlcjpwYXNz\nnext".into(), "authorization", "Basic dXNlcjpwYXNz"),
+            ("Cookie: a=b; c=d12345".into(), "cookie", "a=b; c=d12345"),
+            ("otpauth://totp/x?secret=ABC end".into(), "totp", "otpauth://totp/x?secret=ABC"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAA\n-----END PRIVATE KEY----- x".into(),
+                "pem",
+                "-----BEGIN PRIVATE KEY-----\nAAA\n-----END PRIVATE KEY-----",
+            ),
+            ("Passwd: Gr3ta!".into(), "password", "Gr3ta!"),
+        ] {
+            assert_eq!(secrets(&text), [(what, secret)], "{text}");
+        }
+    }
+
+    #[test]
+    fn words_about_secrets_are_no_secrets() {
+        for text in [
+            "Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089",
+            "Error validating credentials due to invalid username or password.",
+            "The refresh token has expired due to inactivity.",
+            "\"authenticationMethod\":\"Password\",\"authenticationMethodDetail\":\"Password Hash Sync\"",
+            "\"incomingTokenType\":\"primaryRefreshToken\"",
+            "Password: expired",
+            "password=********",
+            "token: primaryRefreshToken",
+            "eyJ",
+            "secret:",
+            "StsRefreshTokensValidFrom: 2024-05-01",
+        ] {
+            assert_eq!(secrets(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn bitlocker_groups_are_divisible_by_eleven() {
+        let good = "000011-000022-000033-000044-000055-000066-000077-000088";
+        assert_eq!(bitlocker(good.as_bytes(), 0), Some(55));
+        let bad = good.replace("000088", "000089");
+        assert_eq!(bitlocker(bad.as_bytes(), 0), None);
+        assert_eq!(bitlocker(b"0000", 0), None);
+    }
+
+    #[test]
+    fn members_announce_their_value() {
+        assert_eq!(by_key("userPassword", "Summer2024"), Some("password"));
+        assert_eq!(by_key("tokenType", "Summer2024"), None);
+        assert_eq!(by_key("password", "expired"), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! Domain and host names: below a learned domain, or below a suffix under which every label is a tenant.
+
+use super::super::dictionary::Dictionary;
+use super::span::{Span, What, is_word_byte, rank, word_at, word_before};
+use crate::kind::Kind;
+
+/// Suffixes below which the next label names a tenant.
+const ROUTING: &[&str] = &[
+    ".b2clogin.com",
+    ".ciamlogin.com",
+    ".onmicrosoft.com",
+    ".onmicrosoft.us",
+    ".partner.onmschina.cn",
+    ".sharepoint.cn",
+    ".sharepoint.com",
+    ".sharepoint.us",
+];
+
+/// Most labels of a name that are looked at.
+const LABELS: usize = 10;
+
+/// The names in a run.
+pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
+    let bytes = text.as_bytes();
+    let part = |b: u8| is_word_byte(b) || b == b'.' || b == b'-';
+    let mut at = start;
+    while at < end {
+        let length = bytes[at..end].iter().take_while(|b| part(**b)).count();
+        if length == 0 {
+            at += 1;
+            continue;
+        }
+        let (mut from, mut stop) = (at, at + length);
+        at = stop;
+        while from < stop && !is_word_byte(bytes[from]) {
+            from += 1;
+        }
+        while stop > from && !is_word_byte(bytes[stop - 1]) {
+            stop -= 1;
+        }
+        if stop - from < 4 || stop - from > 253 || word_before(bytes, from) || word_at(bytes, stop) {
+            continue;
+        }
+        if let Some(kind) = name_kind(&text[from..stop], dictionary) {
+            spans.push(Span { start: from, end: stop, rank: rank::HOST, what: What::Value(kind) });
+        }
+    }
+}
+
+fn name_kind(name: &str, dictionary: &Dictionary) -> Option<Kind> {
+    let (head, end) = name.rsplit_once('.')?;
+    if matches!(end.len(), 2 | 3) && ROUTING.iter().any(|suffix| ends_without_case(name, suffix)) {
+        return Some(Kind::Domain);
+    }
+    if head.is_empty() || !dictionary.is_domain_end(end) {
+        return None;
+    }
+    if let Some(domain) = dictionary.domain(name) {
+        return Some(domain.kind);
+    }
+    let mut rest = name;
+    for _ in 0..LABELS {
+        let (_, parent) = rest.split_once('.')?;
+        if !parent.contains('.') {
+            return None;
+        }
+        if let Some(domain) = dictionary.domain(parent) {
+            let label = name.split('.').next().unwrap_or(name);
+            let host =
+                label.bytes().any(|b| b.is_ascii_digit()) || dictionary.find(label, &[Kind::Host]).is_some();
+            return Some(if host { Kind::Host } else { domain.kind });
+        }
+        rest = parent;
+    }
+    None
+}
+
+fn ends_without_case(name: &str, suffix: &str) -> bool {
+    name.len() > suffix.len()
+        && name.as_bytes()[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::learn::Learner;
+    use super::*;
+
+    #[test]
+    fn names_below_learned_domains_and_tenant_suffixes() {
+        let mut learner = Learner::new();
+        learner.learn(Kind::Domain, "contoso.com", "domains");
+        learner.learn(Kind::Host, "adfs.contoso.com", "devices");
+        learner.learn(Kind::Domain, "emea.contoso.com", "domains");
+        let dictionary = learner.freeze();
+        for (name, kind) in [
+            ("contoso.com", Some(Kind::Domain)),
+            ("EMEA.Contoso.COM", Some(Kind::Domain)),
+            ("dc01.corp.contoso.com", Some(Kind::Host)),
+            ("adfs.contoso.com", Some(Kind::Host)),
+            ("fabrikam.onmicrosoft.com", Some(Kind::Domain)),
+            ("fabrikam-my.sharepoint.com", Some(Kind::Domain)),
+            ("login.microsoftonline.com", None),
+            ("notcontoso.com", None),
+            ("sharepoint.com", None),
+            ("Microsoft.Online.Sync.Task", None),
+        ] {
+            assert_eq!(name_kind(name, &dictionary), kind, "{name}");
+        }
+    }
+}

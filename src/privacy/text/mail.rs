@@ -1,0 +1,112 @@
+//! Mail addresses and UPNs, guests and glued object ids included.
+
+use super::span::{Span, What, is_word_byte, rank, word_at};
+use crate::kind::Kind;
+
+/// Longest local part and longest domain in bytes.
+const LOCAL: usize = 320;
+const DOMAIN: usize = 253;
+
+fn is_local(byte: u8) -> bool {
+    is_word_byte(byte) || b".-_+#'%$&!~^*{}".contains(&byte)
+}
+
+fn is_domain(byte: u8) -> bool {
+    is_word_byte(byte) || byte == b'.' || byte == b'-'
+}
+
+/// The addresses around the `@` at `at`. `from` is the first byte that may belong to it.
+pub(crate) fn at(bytes: &[u8], from: usize, at: usize, spans: &mut Vec<Span>) -> Option<usize> {
+    let floor = from.max(at.saturating_sub(LOCAL));
+    let mut start = at;
+    while start > floor && is_local(bytes[start - 1]) {
+        start -= 1;
+    }
+    // Punctuation does not start an address: quotes, braces, dots of a sentence.
+    while start < at && !(is_word_byte(bytes[start]) || bytes[start] == b'_' || bytes[start] == b'$') {
+        start += 1;
+    }
+    let mut end = at + 1;
+    while end < bytes.len() && end - at <= DOMAIN && is_domain(bytes[end]) {
+        end += 1;
+    }
+    while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-') {
+        end -= 1;
+    }
+    let domain = &bytes[at + 1..end];
+    let dot = domain.iter().rposition(|b| *b == b'.')?;
+    let top = &domain[dot + 1..];
+    let plausible = start < at
+        && is_word_byte(*domain.first()?)
+        && top.len() >= 2
+        && top.iter().any(|b| !b.is_ascii_digit())
+        && !starts_without_case(domain, b"odata.")
+        && !domain.windows(2).any(|pair| pair == b"..");
+    if !plausible {
+        return None;
+    }
+    // A character boundary on both sides: words are never cut inside a longer character.
+    if word_at(bytes, end) {
+        return None;
+    }
+    // The UPN of a deleted user has the 32 hex digits of its object id glued before it.
+    let glued = bytes[start..at].len() > 32
+        && bytes[start..start + 32].iter().all(u8::is_ascii_hexdigit)
+        && !bytes[start + 32].is_ascii_digit();
+    if glued {
+        spans.push(Span { start, end: start + 32, rank: rank::MAIL, what: What::Value(Kind::ObjectId) });
+        start += 32;
+    }
+    spans.push(Span { start, end, rank: rank::MAIL, what: What::Value(Kind::Upn) });
+    Some(end)
+}
+
+fn starts_without_case(text: &[u8], head: &[u8]) -> bool {
+    text.len() >= head.len() && text[..head.len()].eq_ignore_ascii_case(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(text: &str) -> Vec<String> {
+        let mut spans = Vec::new();
+        for (position, _) in text.match_indices('@') {
+            at(text.as_bytes(), 0, position, &mut spans);
+        }
+        spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
+    }
+
+    #[test]
+    fn addresses_without_their_surroundings() {
+        for (text, address) in [
+            ("Write ada@contoso.com.", "ada@contoso.com"),
+            ("'o'brien@contoso.com'", "o'brien@contoso.com"),
+            ("(mailto:ada.l@contoso.co.uk)", "ada.l@contoso.co.uk"),
+            ("<søren@contoso.com>", "søren@contoso.com"),
+            ("i:0#.f|membership|ada@contoso.com", "ada@contoso.com"),
+            ("WS-1$@CONTOSO.LOCAL", "WS-1$@CONTOSO.LOCAL"),
+            ("ada_quad-it.com#EXT#@c.onmicrosoft.com", "ada_quad-it.com#EXT#@c.onmicrosoft.com"),
+            ("user=ada@contoso.com,", "ada@contoso.com"),
+        ] {
+            assert_eq!(find(text), [address], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address() {
+        for text in
+            ["members@odata.bind", "@odata.id", "a@b", "x@1.2.3.4", "@", "a@@b.c.", "a@.com", "json@13.0.1"]
+        {
+            assert!(find(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_glued_object_id_is_a_value_of_its_own() {
+        assert_eq!(
+            find("f7cc07d77c15447d876dc01b0e5a9e38greta@contoso.com"),
+            ["f7cc07d77c15447d876dc01b0e5a9e38", "greta@contoso.com"]
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! The free-text engine: secrets, then typed shapes, then learned names, in one pass to the output.
+//!
+//! Invariants: replacement is by span, and what was written is never scanned again; every found
+//! value goes through [`Render`], which knows the policy; time is linear in the text, whatever it
+//! holds; nothing found is ever written where the renderer does not say so.
+//!
+//! Encoded text is decoded, scanned and encoded again by the same way (`ladder.rs`).
+
+mod account;
+mod address;
+mod context;
+mod dn;
+mod host;
+mod id;
+mod ladder;
+mod mail;
+mod shapes;
+mod span;
+mod words;
+
+use super::dictionary::Dictionary;
+use super::render::{Render, Rendered};
+use super::secrets;
+use crate::kind::Kind;
+use span::{Span, What};
+
+/// Scans free text under a dictionary. Cheap to make, shareable between threads.
+#[derive(Clone, Copy)]
+pub struct TextEngine<'a> {
+    dictionary: &'a Dictionary,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// How many encodings were taken off.
+    depth: u8,
+    /// Whether the text is the value of a member that announces an account.
+    announced: bool,
+}
+
+impl<'a> TextEngine<'a> {
+    /// An engine over a frozen dictionary.
+    pub fn new(dictionary: &'a Dictionary) -> Self {
+        TextEngine { dictionary }
+    }
+
+    /// Scans `text` (plain, unescaped) and appends the treated text to `out`; returns the number of
+    /// replacements. Every found value goes through `render`.
+    pub fn scan(&self, text: &str, render: &mut dyn Render, out: &mut Vec<u8>) -> u64 {
+        self.scan_at(text, Place::default(), render, out)
+    }
+
+    fn scan_at(&self, text: &str, place: Place, render: &mut dyn Render, out: &mut Vec<u8>) -> u64 {
+        if let Some(replaced) = ladder::json(self, text, place, render, out) {
+            return replaced;
+        }
+        let mut spans: Vec<Span> = Vec::new();
+        secrets::find(text, |secret| {
+            spans.push(Span {
+                start: secret.start,
+                end: secret.end,
+                rank: span::rank::SECRET,
+                what: What::Secret(secret.what),
+            });
+        });
+        shapes::find(text, self.dictionary, &mut spans);
+        span::resolve(&mut spans);
+        let mut replaced = 0;
+        let mut at = 0;
+        for span in &spans {
+            replaced += self.names(text, at, span.start, place, render, out);
+            replaced += self.span(text, span, place, render, out);
+            at = span.end;
+        }
+        replaced + self.names(text, at, text.len(), place, render, out)
+    }
+
+    /// Writes a stretch without shapes.
+    fn names(
+        &self,
+        text: &str,
+        from: usize,
+        to: usize,
+        place: Place,
+        render: &mut dyn Render,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let (mut at, mut copied, mut replaced) = (from, from, 0);
+        while let Some(name) = words::next(text, at, to, place.announced, self.dictionary) {
+            out.extend_from_slice(&text.as_bytes()[copied..name.start]);
+            replaced += treat(name.kind, name.value, &text[name.start..name.end], render, out);
+            at = name.end;
+            copied = at;
+        }
+        out.extend_from_slice(&text.as_bytes()[copied..to]);
+        replaced
+    }
+
+    /// Writes what became of a span.
+    fn span(&self, text: &str, span: &Span, place: Place, render: &mut dyn Render, out: &mut Vec<u8>) -> u64 {
+        let found = &text[span.start..span.end];
+        match span.what {
+            What::Secret(what) => {
+                out.extend_from_slice(b"[secret:");
+                out.extend_from_slice(what.as_bytes());
+                out.push(b']');
+                1
+            }
+            What::Value(kind) => treat(kind, found, found, render, out),
+            What::Account(count) => {
+                let slashes = "\\".repeat(count.into());
+                let mut fresh = Vec::new();
+                let replaced =
+                    treat(Kind::Account, &found.replacen(&slashes, "\\", 1), "", render, &mut fresh);
+                if replaced == 0 {
+                    out.extend_from_slice(found.as_bytes());
+                }
+                for byte in fresh {
+                    if byte == b'\\' { out.extend_from_slice(slashes.as_bytes()) } else { out.push(byte) }
+                }
+                replaced
+            }
+            What::FoldedAddress(separator) => {
+                let address = found.replace(separator as char, ".");
+                let mut fresh = Vec::new();
+                let replaced = treat(Kind::IpAddress, &address, "", render, &mut fresh);
+                if replaced == 0 {
+                    out.extend_from_slice(found.as_bytes());
+                } else if fresh.starts_with(b"[redacted:") {
+                    out.extend_from_slice(&fresh);
+                } else {
+                    out.extend(fresh.iter().map(|b| if matches!(b, b':' | b'.') { separator } else { *b }));
+                }
+                replaced
+            }
+            What::FoldedUpn => match self.dictionary.unfold(found) {
+                Some(original) => {
+                    let mut fresh = Vec::new();
+                    let replaced = treat(Kind::Upn, original.text, found, render, &mut fresh);
+                    out.extend(fresh.iter().map(|b| if *b == b'@' { b'_' } else { *b }));
+                    replaced
+                }
+                None => treat(Kind::Account, found, found, render, out),
+            },
+            What::Percent => ladder::percent(self, found, place, render, out),
+            What::Keep => {
+                out.extend_from_slice(found.as_bytes());
+                0
+            }
+        }
+    }
+}
+
+/// Asks the renderer and writes: the value's replacement, or `found` where the value is kept.
+fn treat(kind: Kind, value: &str, found: &str, render: &mut dyn Render, out: &mut Vec<u8>) -> u64 {
+    match render.render(kind, value, out) {
+        Rendered::Kept => {
+            out.extend_from_slice(found.as_bytes());
+            0
+        }
+        Rendered::Replaced => 1,
+        Rendered::Dropped | Rendered::Scan => {
+            out.extend_from_slice(b"[redacted:");
+            out.extend_from_slice(kind.id().as_bytes());
+            out.push(b']');
+            1
+        }
+    }
+}

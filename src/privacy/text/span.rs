@@ -1,0 +1,152 @@
+//! Spans: what was found where, which of two overlapping finds wins, and the byte classes of the
+//! run splitter.
+
+use crate::kind::Kind;
+
+/// What a span is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A secret; the name says which.
+    Secret(&'static str),
+    /// A value of the kind, exactly as it stands.
+    Value(Kind),
+    /// `DOMAIN\user` whose backslash stands this many times.
+    Account(u8),
+    /// An IPv4 address whose dots are written with this byte.
+    FoldedAddress(u8),
+    /// A path segment that a UPN was folded into.
+    FoldedUpn,
+    /// A run with percent escapes: scanned decoded.
+    Percent,
+    /// Looks like something and is not (a version, say): nothing of lower rank applies.
+    Keep,
+}
+
+/// A find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub start: usize,
+    pub end: usize,
+    /// Priority, low wins.
+    pub rank: u8,
+    pub what: What,
+}
+
+/// Ranks in order of priority.
+pub(crate) mod rank {
+    pub const SECRET: u8 = 1;
+    pub const PERCENT: u8 = 2;
+    pub const DN: u8 = 3;
+    pub const MAIL: u8 = 4;
+    pub const SID: u8 = 5;
+    pub const GUID: u8 = 6;
+    pub const ACCOUNT: u8 = 7;
+    pub const PATH: u8 = 8;
+    pub const HOST: u8 = 9;
+    pub const ADDRESS: u8 = 10;
+    pub const MAC: u8 = 11;
+    pub const BASE64: u8 = 12;
+    pub const PHONE: u8 = 13;
+}
+
+/// Leaves spans that do not overlap: higher priority, then the longer, then the leftmost wins.
+pub(crate) fn resolve(spans: &mut Vec<Span>) {
+    if spans.len() < 2 {
+        return;
+    }
+    spans.sort_unstable_by_key(|span| (span.start, span.rank, usize::MAX - span.end));
+    let mut kept: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans.drain(..) {
+        match kept.last_mut() {
+            Some(last) if last.end > span.start => {
+                let better = (span.rank, usize::MAX - (span.end - span.start))
+                    < (last.rank, usize::MAX - (last.end - last.start));
+                if better {
+                    *last = span;
+                }
+            }
+            _ => kept.push(span),
+        }
+    }
+    *spans = kept;
+}
+
+pub(crate) const RUN: u16 = 1;
+pub(crate) const DIGIT: u16 = 2;
+pub(crate) const LETTER: u16 = 4;
+pub(crate) const AT: u16 = 8;
+pub(crate) const BACKSLASH: u16 = 16;
+pub(crate) const COLON: u16 = 32;
+pub(crate) const DOT: u16 = 64;
+pub(crate) const DASH: u16 = 128;
+pub(crate) const UNDERSCORE: u16 = 256;
+pub(crate) const SLASH: u16 = 512;
+pub(crate) const PLUS: u16 = 1024;
+pub(crate) const PERCENT: u16 = 2048;
+
+/// Class bits of every byte. Bytes with [`RUN`] make up runs; white space, quotes, brackets, `,`,
+/// `;`, `=`, `|`, `&` and `?` end them. Bytes above 0x7f count as letters.
+pub(crate) static CLASS: [u16; 256] = classes();
+
+const fn classes() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        table[at] = match byte {
+            b'0'..=b'9' => RUN | DIGIT,
+            b'A'..=b'Z' | b'a'..=b'z' | 0x80..=0xff => RUN | LETTER,
+            b'@' => RUN | AT,
+            b'\\' => RUN | BACKSLASH,
+            b':' => RUN | COLON,
+            b'.' => RUN | DOT,
+            b'-' => RUN | DASH,
+            b'_' => RUN | UNDERSCORE,
+            b'/' => RUN | SLASH,
+            b'+' => RUN | PLUS,
+            b'%' => RUN | PERCENT,
+            b'#' | b'$' => RUN,
+            _ => 0,
+        };
+        at += 1;
+    }
+    table
+}
+
+/// Whether the byte is part of a word: an ASCII letter or digit, or a byte of a longer character.
+pub(crate) fn is_word_byte(byte: u8) -> bool {
+    CLASS[byte as usize] & (LETTER | DIGIT) != 0
+}
+
+/// Whether the byte before `at` is part of a word.
+pub(crate) fn word_before(bytes: &[u8], at: usize) -> bool {
+    at > 0 && bytes.get(at - 1).is_some_and(|b| is_word_byte(*b))
+}
+
+/// Whether the byte at `at` is part of a word.
+pub(crate) fn word_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(|b| is_word_byte(*b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(start: usize, end: usize, rank: u8) -> Span {
+        Span { start, end, rank, what: What::Keep }
+    }
+
+    #[test]
+    fn priority_then_length_then_position() {
+        let mut spans = vec![
+            span(4, 8, 2),
+            span(0, 5, 1),
+            span(10, 12, 3),
+            span(10, 15, 3),
+            span(20, 30, 5),
+            span(22, 24, 1),
+        ];
+        resolve(&mut spans);
+        assert_eq!(spans, [span(0, 5, 1), span(10, 15, 3), span(22, 24, 1)]);
+    }
+}
