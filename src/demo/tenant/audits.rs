@@ -6,7 +6,8 @@
 
 use super::Tenant;
 use super::clock::{DAY, utc, utc_ticks};
-use super::objects::ROLES;
+use super::directory::Device;
+use super::organization::ROLES;
 use super::people::{Person, Role};
 use super::random::{Guid, Random};
 use super::tables::Activity;
@@ -18,6 +19,8 @@ struct Audit<'a> {
     index: usize,
     /// Whom it is about, also when the target is something else.
     subject: &'a Person,
+    /// The device that plays a part, the subject's own where there is one.
+    device: &'a Device,
     random: Random,
 }
 
@@ -98,11 +101,15 @@ impl Tenant {
             "guest" => guests[random.index(guests.len())],
             _ => directory.anyone(&mut random),
         };
+        let device = match directory.owned[subject].first() {
+            Some(device) => &directory.devices[*device],
+            None => random.pick(&directory.devices),
+        };
         let subject = &directory.people[subject];
         let id = random.guid();
         let correlation = random.guid();
         let failed = activity.failure.is_some() && random.chance(25);
-        let mut audit = Audit { activity, index, subject, random };
+        let mut audit = Audit { activity, index, subject, device, random };
         let targets: Vec<Value> = (0..activity.targets.len()).map(|at| self.target(&mut audit, at)).collect();
         let reason = match (&activity.failure, failed) {
             (Some(text), true) => text.replace("{upn}", &subject.upn).replace("{name}", &subject.name),
@@ -120,16 +127,22 @@ impl Tenant {
         };
         json!({
             "id": format!("{prefix}_{id}_{}_{}", audit.random.hex::<3>()[..5].to_uppercase(), 1_000_000 + index),
-            "category": activity.category, "correlationId": correlation.to_string(), "result": if failed { "failure" } else { "success" },
-            "resultReason": reason, "activityDisplayName": activity.name, "activityDateTime": null, "loggedByService": activity.service,
-            "operationType": activity.operation, "userAgent": null, "initiatedBy": self.initiator(&mut audit), "targetResources": targets,
+            "category": activity.category, "correlationId": correlation.to_string(),
+            "result": if failed { "failure" } else { "success" },
+            "resultReason": reason, "activityDisplayName": activity.name, "activityDateTime": null,
+            "loggedByService": activity.service,
+            "operationType": activity.operation, "userAgent": null, "initiatedBy": self.initiator(&mut audit),
+            "targetResources": targets,
             "additionalDetails": self.details(&mut audit),
         })
     }
 
     fn initiator(&self, audit: &mut Audit<'_>) -> Value {
         let directory = &self.directory;
-        let user = |person: &Person, address: String| json!({ "app": null, "user": { "id": person.id.to_string(), "displayName": person.name, "userPrincipalName": person.upn, "ipAddress": address } });
+        let user = |person: &Person, address: String| {
+            json!({ "app": null, "user": { "id": person.id.to_string(),
+            "displayName": person.name, "userPrincipalName": person.upn, "ipAddress": address } })
+        };
         match audit.activity.actor.as_str() {
             "self" | "guest" => user(audit.subject, audit.subject.home_address.clone()),
             "sync" => {
@@ -150,7 +163,8 @@ impl Tenant {
                 let name = if name == "substrate" { "Microsoft Substrate Management" } else { name };
                 let known = directory.apps.iter().find(|app| app.name == name);
                 json!({ "user": null, "app": { "appId": known.map(|app| &app.app_id), "displayName": name,
-                    "servicePrincipalId": known.map(|app| app.principal.to_string()), "servicePrincipalName": null } })
+                    "servicePrincipalId": known.map(|app| app.principal.to_string()),
+                    "servicePrincipalName": null } })
             }
         }
     }
@@ -181,10 +195,7 @@ impl Tenant {
                     ("Application", app.object_id.unwrap_or(app.principal), Some(app.name.clone()))
                 }
             }
-            "device" => {
-                let device = audit.random.pick(&directory.devices);
-                ("Device", device.id, Some(device.name.clone()))
-            }
+            "device" => ("Device", audit.device.id, Some(audit.device.name.clone())),
             "role" => {
                 let role = audit.random.index(ROLES.len() - 1);
                 ("Role", self.random("role", role).guid(), Some(ROLES[role].1.to_owned()))
@@ -215,8 +226,10 @@ impl Tenant {
         let upn =
             user.then(|| directory.people.iter().find(|person| person.id == id).map(|person| &person.upn));
         json!({
-            "id": if id == Guid([0; 16]) { Value::Null } else { json!(id.to_string()) }, "displayName": name, "type": kind,
-            "userPrincipalName": upn.flatten(), "groupType": (kind == "Group").then_some("azureAD"), "modifiedProperties": properties,
+            "id": if id == Guid([0; 16]) { Value::Null } else { json!(id.to_string()) }, "displayName": name,
+            "type": kind,
+            "userPrincipalName": upn.flatten(), "groupType": (kind == "Group").then_some("azureAD"),
+            "modifiedProperties": properties,
         })
     }
 
@@ -243,9 +256,12 @@ impl Tenant {
             "DisplayName" => (text(json!(["Old name of Rose May"])), text(json!(["New name"]))),
             "StrongAuthenticationPhoneAppDetail" => {
                 let device = format!("{}'s iPhone", person.given);
-                let detail = json!([{ "DeviceName": device, "DeviceToken": random.hex::<16>(), "DeviceTag": "SoftwareTokenActivated", "PhoneAppVersion": "6.8.20",
-                    "OathTokenTimeDrift": 0, "DeviceId": random.guid().to_string(), "Id": random.guid().to_string(), "TimeInterval": 0, "AuthenticationType": 3, "NotificationType": 4,
-                    "LastAuthenticatedTimestamp": utc(self.clock.ago(DAY)), "AuthenticatorFlavor": "Authenticator", "HashFunction": null, "TenantDeviceId": null,
+                let detail = json!([{ "DeviceName": device, "DeviceToken": random.hex::<16>(),
+                    "DeviceTag": "SoftwareTokenActivated", "PhoneAppVersion": "6.8.20",
+                    "OathTokenTimeDrift": 0, "DeviceId": random.guid().to_string(), "Id": random.guid().to_string(),
+                    "TimeInterval": 0, "AuthenticationType": 3, "NotificationType": 4,
+                    "LastAuthenticatedTimestamp": utc(self.clock.ago(DAY)), "AuthenticatorFlavor": "Authenticator",
+                    "HashFunction": null, "TenantDeviceId": null,
                     "SecuredPartitionId": 0, "SecuredKeyId": 0 }]);
                 (text(json!([])), text(detail))
             }
@@ -255,9 +271,8 @@ impl Tenant {
             ),
             "StrongAuthenticationRequirement" => (
                 text(json!([])),
-                text(
-                    json!([{ "RelyingParty": "*", "State": 1, "RememberDevicesNotIssuedBefore": utc(self.clock.ago(DAY)) }]),
-                ),
+                text(json!([{ "RelyingParty": "*", "State": 1,
+                        "RememberDevicesNotIssuedBefore": utc(self.clock.ago(DAY)) }])),
             ),
             // No JSON, though it begins like it.
             "KeyDescription" => {
@@ -293,9 +308,8 @@ impl Tenant {
             "TechnicalNotificationMails" => (text(json!([])), text(json!([format!("greta.schmidt@{main}")]))),
             "ConditionalAccessPolicy" => (
                 Value::Null,
-                text(
-                    json!({ "displayName": self.policy(audit.index).1, "state": "enabled", "conditions": { "users": { "includeUsers": [person.id.to_string()] } } }),
-                ),
+                text(json!({ "displayName": self.policy(audit.index).1, "state": "enabled",
+                        "conditions": { "users": { "includeUsers": [person.id.to_string()] } } })),
             ),
             "NamedLocation" => {
                 (Value::Null, text(json!({ "displayName": "Headquarters", "ipRanges": ["203.0.113.0/25"] })))
@@ -315,7 +329,8 @@ impl Tenant {
                 Value::Null,
                 text(json!([format!("https://fs.{main}/adfs/services/trust/2005/usernamemixed")])),
             ),
-            "DeviceTrustType" => (text(json!([])), text(json!(["AzureAd"]))),
+            "DeviceTrustType" => (text(json!([])), text(json!([audit.device.trust.code()]))),
+            "DeviceId" => (text(json!([])), text(json!([audit.device.device_id.to_string()]))),
             // A bare word, as the service writes it now and then.
             "Is Hard Deleted" => (Value::Null, json!("True")),
             _ => (text(json!([])), text(json!([random.hex::<4>()]))),
@@ -327,7 +342,7 @@ impl Tenant {
         let mut details = vec![json!({ "key": "User-Agent", "value": "EvoSTS" })];
         match audit.activity.service.as_str() {
             "Device Registration Service" => {
-                let device = audit.random.pick(&self.directory.devices);
+                let device = audit.device;
                 details = vec![
                     json!({ "key": "Device Id", "value": device.device_id.to_string() }),
                     json!({ "key": "Device OS", "value": device.system.0 }),
@@ -338,7 +353,8 @@ impl Tenant {
             "Self-service Password Management" => {
                 details = vec![
                     json!({ "key": "OnPremisesAgent", "value": "AADConnect" }),
-                    json!({ "key": "Activity", "value": format!("User submitted their user ID {}", audit.subject.upn) }),
+                    json!({ "key": "Activity", "value": format!("User submitted their user ID {}",
+                        audit.subject.upn) }),
                 ]
             }
             "PIM" => {

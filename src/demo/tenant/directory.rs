@@ -257,7 +257,8 @@ fn devices(scale: &Scale, clock: &Clock, people: &[Person]) -> Vec<Device> {
             (1, _) => (Trust::Joined, "ad".to_owned()),
             (_, 0..=5) if person.on_premises.is_some() => (Trust::Hybrid, format!("LAPTOP-{laptop}")),
             (_, 0..=7) => (Trust::Joined, format!("DESKTOP-{laptop}")),
-            _ => (Trust::Joined, format!("CON-{}-{:03}", first.to_uppercase(), owner)),
+            // Host names are ASCII, whatever the name of the owner.
+            _ => (Trust::Joined, format!("CON-{}-{owner:03}", people::ascii(&person.surname).to_uppercase())),
         };
         out.push(device(&mut random, clock, owner, trust, name, ("Windows", "10.0.26100.2314")));
         if person.upn.starts_with("greta.schmidt@") || random.chance(40) {

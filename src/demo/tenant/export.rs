@@ -153,11 +153,15 @@ impl Tenant {
         let code = sign_in["status"]["errorCode"].clone();
         let ok = code == 0;
         json!({
-            "time": sign_in["createdDateTime"], "resourceId": format!("/tenants/{}/providers/Microsoft.aadiam", self.id()),
-            "operationName": "Sign-in activity", "operationVersion": "1.0", "category": category, "tenantId": self.id().to_string(),
+            "time": sign_in["createdDateTime"], "resourceId": format!("/tenants/{}/providers/Microsoft.aadiam",
+            self.id()),
+            "operationName": "Sign-in activity", "operationVersion": "1.0", "category": category,
+            "tenantId": self.id().to_string(),
             "resultType": code.to_string(), "resultSignature": if ok { "SUCCESS" } else { "FAILURE" },
-            "resultDescription": if ok { Value::Null } else { sign_in["status"]["failureReason"].clone() }, "durationMs": 0,
-            "callerIpAddress": sign_in["ipAddress"], "correlationId": sign_in["correlationId"], "identity": sign_in["userDisplayName"],
+            "resultDescription": if ok { Value::Null } else { sign_in["status"]["failureReason"].clone() },
+            "durationMs": 0,
+            "callerIpAddress": sign_in["ipAddress"], "correlationId": sign_in["correlationId"],
+            "identity": sign_in["userDisplayName"],
             "Level": 4, "location": sign_in["location"]["countryOrRegion"], "properties": sign_in,
         })
     }

@@ -19,7 +19,8 @@ impl Tenant {
             .iter()
             .enumerate()
             .map(|(at, (service, id))| {
-                json!({ "service": service, "id": id, "status": if at == 0 { "serviceDegradation" } else { "serviceOperational" } })
+                json!({ "service": service, "id": id,
+                    "status": if at == 0 { "serviceDegradation" } else { "serviceOperational" } })
             })
             .collect()
     }
@@ -28,12 +29,17 @@ impl Tenant {
     pub(super) fn health_issues(&self) -> Vec<Value> {
         let issue = |id: &str, title: &str, text: &str, ago: i64, open: bool| {
             json!({
-                "id": id, "title": title, "impactDescription": text, "service": "Microsoft Entra", "feature": "Sign-in", "featureGroup": "Authentication",
-                "classification": if open { "incident" } else { "advisory" }, "origin": "microsoft", "status": if open { "investigating" } else { "serviceRestored" },
+                "id": id, "title": title, "impactDescription": text, "service": "Microsoft Entra",
+                "feature": "Sign-in", "featureGroup": "Authentication",
+                "classification": if open { "incident" } else { "advisory" }, "origin": "microsoft",
+                "status": if open { "investigating" } else { "serviceRestored" },
                 "isResolved": !open, "startDateTime": self.clock.ago_text(ago),
-                "endDateTime": if open { Value::Null } else { json!(self.clock.ago_text(ago - DAY)) }, "lastModifiedDateTime": self.clock.ago_text(if open { 1_800 } else { ago - DAY }),
+                "endDateTime": if open { Value::Null } else { json!(self.clock.ago_text(ago - DAY)) },
+                "lastModifiedDateTime": self.clock.ago_text(if open { 1_800 } else { ago - DAY }),
                 "details": [{ "name": "NotifyInApp", "value": "True" }],
-                "posts": [{ "createdDateTime": self.clock.ago_text(ago - 900), "postType": "regular", "description": { "contentType": "html", "content": format!("Title: {title}<br><br>User impact: {text}") } }],
+                "posts": [{ "createdDateTime": self.clock.ago_text(ago - 900), "postType": "regular",
+                "description": { "contentType": "html",
+                "content": format!("Title: {title}<br><br>User impact: {text}") } }],
             })
         };
         vec![
@@ -63,11 +69,12 @@ impl Tenant {
 
     /// One message of the message centre.
     pub(super) fn service_messages(&self) -> Vec<Value> {
-        vec![
-            json!({ "id": "MC1100001", "title": "Retirement of legacy MFA policies", "services": ["Microsoft Entra"], "category": "planForChange", "severity": "normal",
-            "isMajorChange": true, "startDateTime": self.clock.ago_text(20 * DAY), "endDateTime": self.clock.ago_text(-60 * DAY), "lastModifiedDateTime": self.clock.ago_text(10 * DAY),
-            "actionRequiredByDateTime": null, "hasAttachments": false, "tags": ["Admin impact"], "details": [], "viewPoint": null, "attachmentsArchive": null,
-            "body": { "contentType": "html", "content": "<p>Migrate to the authentication methods policy.</p>" } }),
-        ]
+        vec![json!({ "id": "MC1100001", "title": "Retirement of legacy MFA policies",
+                "services": ["Microsoft Entra"], "category": "planForChange", "severity": "normal",
+            "isMajorChange": true, "startDateTime": self.clock.ago_text(20 * DAY),
+            "endDateTime": self.clock.ago_text(-60 * DAY), "lastModifiedDateTime": self.clock.ago_text(10 * DAY),
+            "actionRequiredByDateTime": null, "hasAttachments": false, "tags": ["Admin impact"], "details": [],
+            "viewPoint": null, "attachmentsArchive": null,
+            "body": { "contentType": "html", "content": "<p>Migrate to the authentication methods policy.</p>" } })]
     }
 }

@@ -9,6 +9,7 @@
 //! ranges, ids of Microsoft's own applications and roles are the public ones.
 
 mod audits;
+mod client;
 mod clock;
 mod configuration;
 mod directory;
@@ -18,6 +19,7 @@ mod health;
 mod objects;
 mod office;
 mod onprem;
+mod organization;
 mod originals;
 mod people;
 mod policies;

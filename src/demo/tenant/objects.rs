@@ -4,8 +4,8 @@
 use super::Tenant;
 use super::clock::{DAY, utc};
 use super::directory::{App, Device, Group, MICROSOFT, Trust};
+use super::organization::{LICENCES, PLANS};
 use super::people::{Person, Role};
-use super::policies::GLOBAL_ADMINISTRATOR;
 use serde_json::{Value, json};
 
 /// Datasets of this file.
@@ -28,25 +28,6 @@ pub const DATASETS: [&str; 18] = [
     "subscribed_skus",
     "user_registration_details",
     "users",
-];
-
-/// Licences: id and name as Microsoft publishes them, units.
-const LICENCES: [(&str, &str, u32); 2] = [
-    ("06ebc4ee-1bb5-47dd-8120-11324bc54e06", "SPE_E5", 200),
-    ("84a661c4-e949-4bd2-a560-ed7766fcaf2b", "AAD_PREMIUM_P2", 100),
-];
-/// Service plan ids of Entra ID P1 and P2.
-const PLANS: [(&str, &str); 2] = [
-    ("41781fb2-bc02-4b7c-bd55-b576c07bb09d", "AAD_PREMIUM"),
-    ("eec0eb4f-6444-4f95-aba0-50c24d67f998", "AAD_PREMIUM_P2"),
-];
-
-/// Role templates: id, name.
-pub const ROLES: [(&str, &str); 4] = [
-    (GLOBAL_ADMINISTRATOR, "Global Administrator"),
-    ("fe930be7-5e62-47db-91af-98c3a49a38b1", "User Administrator"),
-    ("729827e3-9c14-49f7-bb1b-9608f156bbb8", "Helpdesk Administrator"),
-    ("d29b2b05-8046-44ba-8758-1e26182fcf32", "Directory Synchronization Accounts"),
 ];
 
 impl Trust {
@@ -99,17 +80,20 @@ impl Tenant {
             "oauth2_permission_grants" => self.grants(),
             "security_defaults" => vec![
                 json!({ "id": "00000000-0000-0000-0000-000000000005", "displayName": "Security Defaults",
-                "description": "Security defaults is a set of basic identity security mechanisms recommended by Microsoft.", "isEnabled": false }),
+                "description": "Security defaults is a set of basic identity security mechanisms recommended by Microsoft.",
+                "isEnabled": false }),
             ],
             "on_premises_synchronization" => vec![json!({ "id": directory.tenant.to_string(),
-                "configuration": { "accidentalDeletionPrevention": { "synchronizationPreventionType": "enabledForCount", "alertThreshold": 500 } },
-                "features": { "passwordSyncEnabled": true, "passwordWritebackEnabled": true, "groupWriteBackEnabled": false, "blockSoftMatchEnabled": true } })],
-            "group_settings" => vec![
-                json!({ "id": self.random("group settings", 0).guid().to_string(), "displayName": "Password Rule Settings",
+                "configuration": { "accidentalDeletionPrevention": { "synchronizationPreventionType": "enabledForCount",
+                "alertThreshold": 500 } },
+                "features": { "passwordSyncEnabled": true, "passwordWritebackEnabled": true,
+                "groupWriteBackEnabled": false, "blockSoftMatchEnabled": true } })],
+            "group_settings" => vec![json!({ "id": self.random("group settings", 0).guid().to_string(),
+                    "displayName": "Password Rule Settings",
                 "templateId": "5cf42378-d67d-4f36-ba46-e8b86229381d", "values": [
-                    { "name": "BannedPasswordCheckOnPremisesMode", "value": "Audit" }, { "name": "EnableBannedPasswordCheck", "value": "True" },
-                    { "name": "BannedPasswordList", "value": self.banned_passwords().join("\t") }] }),
-            ],
+                    { "name": "BannedPasswordCheckOnPremisesMode", "value": "Audit" },
+                        { "name": "EnableBannedPasswordCheck", "value": "True" },
+                    { "name": "BannedPasswordList", "value": self.banned_passwords().join("\t") }] })],
             _ => return None,
         })
     }
@@ -131,36 +115,53 @@ impl Tenant {
             json!({
                 "id": person.id.to_string(), "accountEnabled": person.enabled, "createdDateTime": utc(person.created),
                 "creationType": if guest { json!("Invitation") } else { Value::Null }, "displayName": person.name,
-                "givenName": non_empty(&person.given), "surname": non_empty(&person.surname), "userPrincipalName": person.upn,
-                "mail": non_empty(&person.mail), "mailNickname": person.nickname, "otherMails": if guest { json!([person.mail]) } else { json!([]) },
+                "givenName": non_empty(&person.given), "surname": non_empty(&person.surname),
+                "userPrincipalName": person.upn,
+                "mail": non_empty(&person.mail), "mailNickname": person.nickname,
+                "otherMails": if guest { json!([person.mail]) } else { json!([]) },
                 "proxyAddresses": person.proxies, "userType": if guest { "Guest" } else { "Member" },
-                "externalUserState": guest.then_some("Accepted"), "externalUserStateChangeDateTime": guest.then(|| utc(person.created + 3_600)),
+                "externalUserState": guest.then_some("Accepted"),
+                "externalUserStateChangeDateTime": guest.then(|| utc(person.created + 3_600)),
                 "identities": [{ "signInType": if guest { "federated" } else { "userPrincipalName" },
                     "issuer": if guest { "ExternalAzureAD" } else { directory.domains.initial.as_str() },
                     "issuerAssignedId": if guest { Value::Null } else { json!(person.upn) } }],
-                "usageLocation": place.country, "city": place.city, "country": place.country, "state": non_empty(&place.state),
+                "usageLocation": place.country, "city": place.city, "country": place.country,
+                "state": non_empty(&place.state),
             }),
             json!({
                 "department": non_empty(&person.department), "jobTitle": person.is_human().then_some(&person.title),
                 "employeeId": non_empty(&person.employee), "mobilePhone": person.is_human().then_some(&person.phone),
                 "businessPhones": if person.is_human() { json!([person.phone]) } else { json!([]) },
-                "onPremisesSyncEnabled": synced.map(|_| true), "onPremisesImmutableId": synced.map(|s| s.guid.anchor()),
-                "onPremisesDistinguishedName": synced.map(|s| &s.dn), "onPremisesDomainName": synced.map(|_| &directory.domains.forest),
-                "onPremisesSamAccountName": synced.map(|s| &s.sam), "onPremisesUserPrincipalName": synced.map(|_| &person.upn),
-                "onPremisesSecurityIdentifier": synced.map(|s| &s.sid), "onPremisesLastSyncDateTime": synced.map(|_| self.clock.ago_text(1_500)),
+                "onPremisesSyncEnabled": synced.map(|_| true),
+                "onPremisesImmutableId": synced.map(|s| s.guid.anchor()),
+                "onPremisesDistinguishedName": synced.map(|s| &s.dn),
+                "onPremisesDomainName": synced.map(|_| &directory.domains.forest),
+                "onPremisesSamAccountName": synced.map(|s| &s.sam),
+                "onPremisesUserPrincipalName": synced.map(|_| &person.upn),
+                "onPremisesSecurityIdentifier": synced.map(|s| &s.sid),
+                "onPremisesLastSyncDateTime": synced.map(|_| self.clock.ago_text(1_500)),
                 "onPremisesProvisioningErrors": if person.proxies.iter().any(|address| address.starts_with("smtp:info@")) && synced.is_some() {
-                    json!([{ "category": "PropertyConflict", "occurredDateTime": self.clock.ago_text(3 * DAY), "propertyCausingError": "ProxyAddresses", "value": format!("info@{}", directory.domains.main) }])
+                    json!([{ "category": "PropertyConflict", "occurredDateTime": self.clock.ago_text(3 * DAY),
+                        "propertyCausingError": "ProxyAddresses", "value": format!("info@{}",
+                        directory.domains.main) }])
                 } else { json!([]) },
-                "onPremisesExtensionAttributes": { "extensionAttribute1": synced.map(|s| format!("{}\\{}", directory.domains.netbios, s.sam)), "extensionAttribute2": null },
+                "onPremisesExtensionAttributes": { "extensionAttribute1": synced.map(|s| format!("{}\\{}",
+                directory.domains.netbios, s.sam)), "extensionAttribute2": null },
                 "securityIdentifier": person.id.sid(), "serviceProvisioningErrors": [],
             }),
             json!({
-                "assignedLicenses": if licensed { json!([{ "skuId": LICENCES[0].0, "disabledPlans": [] }]) } else { json!([]) },
-                "assignedPlans": if licensed { json!([{ "assignedDateTime": utc(person.created + 60), "capabilityStatus": "Enabled", "service": "AADPremiumService", "servicePlanId": PLANS[1].0 }]) } else { json!([]) },
-                "licenseAssignmentStates": if licensed { json!([{ "skuId": LICENCES[0].0, "assignedByGroup": licence("LIC-M365-E5"), "disabledPlans": [], "error": "None", "state": "Active", "lastUpdatedDateTime": utc(person.created + 60) }]) } else { json!([]) },
+                "assignedLicenses": if licensed { json!([{ "skuId": LICENCES[0].0,
+                "disabledPlans": [] }]) } else { json!([]) },
+                "assignedPlans": if licensed { json!([{ "assignedDateTime": utc(person.created + 60),
+                "capabilityStatus": "Enabled", "service": "AADPremiumService",
+                "servicePlanId": PLANS[1].0 }]) } else { json!([]) },
+                "licenseAssignmentStates": if licensed { json!([{ "skuId": LICENCES[0].0,
+                "assignedByGroup": licence("LIC-M365-E5"), "disabledPlans": [], "error": "None", "state": "Active",
+                "lastUpdatedDateTime": utc(person.created + 60) }]) } else { json!([]) },
                 "passwordPolicies": if person.role == Role::Service { json!("DisablePasswordExpiration") } else { Value::Null },
                 "lastPasswordChangeDateTime": self.clock.ago_text(random.below(180 * DAY as u64) as i64),
-                "signInSessionsValidFromDateTime": utc(person.created), "isManagementRestricted": null, "deletedDateTime": null,
+                "signInSessionsValidFromDateTime": utc(person.created), "isManagementRestricted": null,
+                "deletedDateTime": null,
             }),
         ])
     }
@@ -181,15 +182,21 @@ impl Tenant {
         json!({
             "id": group.id.to_string(), "displayName": group.name, "description": non_empty(&group.description),
             "createdDateTime": self.clock.ago_text(500 * DAY), "deletedDateTime": null,
-            "groupTypes": match (group.unified, &group.rule) { (true, _) => json!(["Unified"]), (_, Some(_)) => json!(["DynamicMembership"]), _ => json!([]) },
+            "groupTypes": match (group.unified, &group.rule) { (true, _) => json!(["Unified"]), (_,
+            Some(_)) => json!(["DynamicMembership"]), _ => json!([]) },
             "mail": mail, "mailEnabled": group.unified, "mailNickname": nickname, "securityEnabled": !group.unified,
-            "securityIdentifier": group.id.sid(), "visibility": group.unified.then_some("Private"), "isAssignableToRole": null,
+            "securityIdentifier": group.id.sid(), "visibility": group.unified.then_some("Private"),
+            "isAssignableToRole": null,
             "membershipRule": group.rule, "membershipRuleProcessingState": group.rule.as_ref().map(|_| "On"),
-            "onPremisesSyncEnabled": group.sid.as_ref().map(|_| true), "onPremisesDomainName": group.sid.as_ref().map(|_| &self.directory.domains.forest),
-            "onPremisesNetBiosName": group.sid.as_ref().map(|_| &self.directory.domains.netbios), "onPremisesSamAccountName": group.sid.as_ref().map(|_| &group.name),
-            "onPremisesSecurityIdentifier": group.sid, "onPremisesLastSyncDateTime": group.sid.as_ref().map(|_| self.clock.ago_text(1_500)),
+            "onPremisesSyncEnabled": group.sid.as_ref().map(|_| true),
+            "onPremisesDomainName": group.sid.as_ref().map(|_| &self.directory.domains.forest),
+            "onPremisesNetBiosName": group.sid.as_ref().map(|_| &self.directory.domains.netbios),
+            "onPremisesSamAccountName": group.sid.as_ref().map(|_| &group.name),
+            "onPremisesSecurityIdentifier": group.sid,
+            "onPremisesLastSyncDateTime": group.sid.as_ref().map(|_| self.clock.ago_text(1_500)),
             "onPremisesProvisioningErrors": [], "serviceProvisioningErrors": [],
-            "assignedLicenses": if group.licensing { json!([{ "skuId": LICENCES[0].0, "disabledPlans": [] }]) } else { json!([]) },
+            "assignedLicenses": if group.licensing { json!([{ "skuId": LICENCES[0].0,
+            "disabledPlans": [] }]) } else { json!([]) },
             "licenseProcessingState": if group.licensing { json!({ "state": "ProcessingComplete" }) } else { Value::Null },
             "proxyAddresses": mail.map(|mail| vec![format!("SMTP:{mail}")]).unwrap_or_default(),
             "expirationDateTime": null, "renewedDateTime": self.clock.ago_text(500 * DAY),
@@ -201,18 +208,27 @@ impl Tenant {
         let hybrid = device.trust == Trust::Hybrid;
         let phone = device.trust == Trust::Registered;
         json!({
-            "id": device.id.to_string(), "deviceId": device.device_id.to_string(), "displayName": device.name, "accountEnabled": at % 30 != 11,
-            "deletedDateTime": null, "trustType": device.trust.code(), "profileType": "RegisteredDevice", "isCompliant": !phone, "isManaged": !phone, "isRooted": null,
-            "managementType": if phone { Value::Null } else { json!("MDM") }, "mdmAppId": if phone { Value::Null } else { json!("0000000a-0000-0000-c000-000000000000") },
+            "id": device.id.to_string(), "deviceId": device.device_id.to_string(), "displayName": device.name,
+            "accountEnabled": at % 30 != 11,
+            "deletedDateTime": null, "trustType": device.trust.code(), "profileType": "RegisteredDevice",
+            "isCompliant": !phone, "isManaged": !phone, "isRooted": null,
+            "managementType": if phone { Value::Null } else { json!("MDM") },
+            "mdmAppId": if phone { Value::Null } else { json!("0000000a-0000-0000-c000-000000000000") },
             "operatingSystem": device.system.0, "operatingSystemVersion": device.system.1,
-            "manufacturer": if phone { "Apple" } else { "HP" }, "model": if phone { "iPhone 15" } else { "EliteBook 840" },
-            "registrationDateTime": utc(owner.created + DAY), "approximateLastSignInDateTime": utc(device.seen), "complianceExpirationDateTime": null,
-            "enrollmentType": if hybrid { json!("OnPremiseCoManaged") } else { Value::Null }, "deviceOwnership": if phone { "Personal" } else { "Company" },
-            "onPremisesSyncEnabled": hybrid.then_some(true), "onPremisesLastSyncDateTime": hybrid.then(|| self.clock.ago_text(1_500)),
-            "onPremisesSecurityIdentifier": hybrid.then(|| format!("{}-{}", self.directory.domains.sid, 50_000 + at)), "systemLabels": [],
+            "manufacturer": if phone { "Apple" } else { "HP" },
+            "model": if phone { "iPhone 15" } else { "EliteBook 840" },
+            "registrationDateTime": utc(owner.created + DAY), "approximateLastSignInDateTime": utc(device.seen),
+            "complianceExpirationDateTime": null,
+            "enrollmentType": if hybrid { json!("OnPremiseCoManaged") } else { Value::Null },
+            "deviceOwnership": if phone { "Personal" } else { "Company" },
+            "onPremisesSyncEnabled": hybrid.then_some(true),
+            "onPremisesLastSyncDateTime": hybrid.then(|| self.clock.ago_text(1_500)),
+            "onPremisesSecurityIdentifier": hybrid.then(|| format!("{}-{}", self.directory.domains.sid,
+            50_000 + at)), "systemLabels": [],
             "alternativeSecurityIds": [{ "type": 2, "identityProvider": null, "key": self.device_key(at, device) }],
             "physicalIds": [format!("[USER-GID]:{}:6755{:010}", owner.id, at), format!("[GID]:g:6755{:010}", at),
-                format!("[USER-HWID]:{}:6896{:010}", owner.id, at), format!("[HWID]:h:6896{:010}", at), format!("[OrderId]:{}", device.serial)],
+                format!("[USER-HWID]:{}:6896{:010}", owner.id, at), format!("[HWID]:h:6896{:010}", at),
+                    format!("[OrderId]:{}", device.serial)],
         })
     }
 
@@ -228,13 +244,19 @@ impl Tenant {
         let id = app.object_id?;
         let host = super::people::ascii(&app.name);
         Some(json!({
-            "id": id.to_string(), "appId": app.app_id, "displayName": app.name, "description": null, "createdDateTime": self.clock.ago_text(420 * DAY),
+            "id": id.to_string(), "appId": app.app_id, "displayName": app.name, "description": null,
+            "createdDateTime": self.clock.ago_text(420 * DAY),
             "deletedDateTime": null, "signInAudience": "AzureADMyOrg", "publisherDomain": self.directory.domains.main,
-            "identifierUris": [format!("api://{}", app.app_id)], "tags": [], "notes": format!("Owner: greta.schmidt@{}", self.directory.domains.main),
-            "web": { "homePageUrl": format!("https://{host}.contoso.com"), "redirectUris": [format!("https://{host}.contoso.com/signin-oidc")] },
-            "passwordCredentials": [{ "keyId": self.random("credential", host.len()).guid().to_string(), "displayName": "Secret of Grant Field",
-                "startDateTime": self.clock.ago_text(200 * DAY), "endDateTime": self.clock.ago_text(-165 * DAY), "hint": "Xy8", "secretText": null, "customKeyIdentifier": null }],
-            "keyCredentials": [], "appRoles": [], "requiredResourceAccess": [{ "resourceAppId": "00000003-0000-0000-c000-000000000000",
+            "identifierUris": [format!("api://{}", app.app_id)], "tags": [],
+            "notes": format!("Owner: greta.schmidt@{}", self.directory.domains.main),
+            "web": { "homePageUrl": format!("https://{host}.contoso.com"),
+            "redirectUris": [format!("https://{host}.contoso.com/signin-oidc")] },
+            "passwordCredentials": [{ "keyId": self.random("credential", host.len()).guid().to_string(),
+            "displayName": "Secret of Grant Field",
+                "startDateTime": self.clock.ago_text(200 * DAY), "endDateTime": self.clock.ago_text(-165 * DAY),
+                "hint": "Xy8", "secretText": null, "customKeyIdentifier": null }],
+            "keyCredentials": [], "appRoles": [],
+            "requiredResourceAccess": [{ "resourceAppId": "00000003-0000-0000-c000-000000000000",
                 "resourceAccess": [{ "id": "df021288-bdef-4463-88db-98f22de89214", "type": "Role" }] }],
         }))
     }
@@ -242,115 +264,20 @@ impl Tenant {
     fn principal(&self, app: &App) -> Value {
         let owner = if app.first_party { MICROSOFT.to_owned() } else { self.directory.tenant.to_string() };
         json!({
-            "id": app.principal.to_string(), "appId": app.app_id, "displayName": app.name, "appDisplayName": app.name, "accountEnabled": true,
-            "appOwnerOrganizationId": owner, "servicePrincipalType": if app.managed { "ManagedIdentity" } else { "Application" },
-            "servicePrincipalNames": [app.app_id], "signInAudience": if app.first_party { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
-            "appRoleAssignmentRequired": !app.first_party, "alternativeNames": [], "deletedDateTime": null, "homepage": null, "replyUrls": [],
-            "notificationEmailAddresses": if app.first_party || app.managed { json!([]) } else { json!([format!("greta.schmidt@{}", self.directory.domains.main)]) },
-            "preferredSingleSignOnMode": null, "tags": if app.first_party { json!([]) } else { json!(["WindowsAzureActiveDirectoryIntegratedApp"]) },
+            "id": app.principal.to_string(), "appId": app.app_id, "displayName": app.name,
+            "appDisplayName": app.name, "accountEnabled": true,
+            "appOwnerOrganizationId": owner,
+            "servicePrincipalType": if app.managed { "ManagedIdentity" } else { "Application" },
+            "servicePrincipalNames": [app.app_id],
+            "signInAudience": if app.first_party { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
+            "appRoleAssignmentRequired": !app.first_party, "alternativeNames": [], "deletedDateTime": null,
+            "homepage": null, "replyUrls": [],
+            "notificationEmailAddresses": if app.first_party || app.managed { json!([]) } else { json!([format!("greta.schmidt@{}",
+            self.directory.domains.main)]) },
+            "preferredSingleSignOnMode": null,
+            "tags": if app.first_party { json!([]) } else { json!(["WindowsAzureActiveDirectoryIntegratedApp"]) },
             "keyCredentials": [], "passwordCredentials": [], "appRoles": [],
         })
-    }
-
-    fn organization(&self) -> Value {
-        let domains = &self.directory.domains;
-        json!({
-            "id": self.directory.tenant.to_string(), "displayName": "Contoso", "tenantType": "AAD", "createdDateTime": self.clock.ago_text(2_000 * DAY), "deletedDateTime": null,
-            "city": "Berlin", "country": null, "countryLetterCode": "DE", "postalCode": "10115", "state": "Berlin", "street": "Beispielstrasse 1", "preferredLanguage": "de",
-            "businessPhones": ["+1 425 555 0100"], "onPremisesSyncEnabled": true, "onPremisesLastSyncDateTime": self.clock.ago_text(1_500),
-            "marketingNotificationEmails": [], "securityComplianceNotificationMails": [], "securityComplianceNotificationPhones": [],
-            "technicalNotificationMails": [format!("greta.schmidt@{}", domains.main)], "privacyProfile": null, "assignedPlans": [], "provisionedPlans": [],
-            "verifiedDomains": [
-                { "name": domains.initial, "isInitial": true, "isDefault": false, "type": "Managed", "capabilities": "Email, OfficeCommunicationsOnline" },
-                { "name": domains.main, "isInitial": false, "isDefault": true, "type": "Managed", "capabilities": "Email, OfficeCommunicationsOnline" },
-                { "name": domains.federated, "isInitial": false, "isDefault": false, "type": "Federated", "capabilities": "None" }],
-        })
-    }
-
-    fn domains(&self) -> Vec<Value> {
-        let domains = &self.directory.domains;
-        [(&domains.initial, true, false), (&domains.main, false, true), (&domains.federated, false, false)]
-            .map(|(name, initial, default)| {
-                json!({ "id": name, "authenticationType": if *name == domains.federated { "Federated" } else { "Managed" }, "availabilityStatus": null,
-                    "isAdminManaged": true, "isDefault": default, "isInitial": initial, "isRoot": *name != domains.federated, "isVerified": true,
-                    "supportedServices": ["Email"], "passwordValidityPeriodInDays": 2_147_483_647_i64, "passwordNotificationWindowInDays": 14, "state": null })
-            })
-            .into()
-    }
-
-    fn licences(&self) -> Vec<Value> {
-        let consumed = self.directory.people.iter().filter(|p| p.role == Role::Member).count();
-        LICENCES
-            .map(|(id, name, units)| {
-                json!({ "id": format!("{}_{id}", self.directory.tenant), "accountId": self.directory.tenant.to_string(), "accountName": "contoso", "skuId": id, "skuPartNumber": name,
-                    "appliesTo": "User", "capabilityStatus": "Enabled", "consumedUnits": consumed.min(units as usize), "subscriptionIds": [],
-                    "prepaidUnits": { "enabled": units, "suspended": 0, "warning": 0, "lockedOut": 0 },
-                    "servicePlans": PLANS.map(|(plan, name)| json!({ "servicePlanId": plan, "servicePlanName": name, "provisioningStatus": "Success", "appliesTo": "User" })) })
-            })
-            .into()
-    }
-
-    fn roles(&self) -> Vec<Value> {
-        ROLES
-            .iter()
-            .enumerate()
-            .map(|(at, (template, name))| {
-                json!({ "id": self.random("role", at).guid().to_string(), "roleTemplateId": template, "displayName": name, "description": format!("{name} of the directory"), "deletedDateTime": null })
-            })
-            .collect()
-    }
-
-    fn role_assignments(&self) -> Vec<Value> {
-        let directory = &self.directory;
-        let administrators =
-            directory.playing(Role::Administrator).into_iter().enumerate().map(|(at, who)| (at % 3, who));
-        let sync = directory.playing(Role::Sync).into_iter().map(|who| (3, who));
-        administrators
-            .chain(sync)
-            .enumerate()
-            .map(|(at, (role, who))| {
-                json!({ "id": self.random("assignment", at).base64url::<24>(), "roleDefinitionId": ROLES[role].0, "principalId": directory.people[who].id.to_string(),
-                    "directoryScopeId": "/", "appScopeId": null, "principalOrganizationId": directory.tenant.to_string() })
-            })
-            .collect()
-    }
-
-    fn registrations(&self) -> Vec<Value> {
-        let people = self.directory.people.iter().enumerate().filter(|(_, person)| person.is_human());
-        people
-            .map(|(at, person)| {
-                let mut random = self.random("registration", at);
-                let methods: &[&str] = match random.below(5) {
-                    0 => &[],
-                    1 => &["mobilePhone"],
-                    2 => &["microsoftAuthenticatorPush", "softwareOneTimePasscode", "mobilePhone"],
-                    3 => &["microsoftAuthenticatorPush", "softwareOneTimePasscode"],
-                    _ => &["windowsHelloForBusiness", "microsoftAuthenticatorPush", "fido2SecurityKey"],
-                };
-                let strong = !methods.is_empty();
-                json!({ "id": person.id.to_string(), "userPrincipalName": person.upn, "userDisplayName": person.name, "userType": person.sort(),
-                    "isAdmin": person.role == Role::Administrator, "isMfaCapable": strong, "isMfaRegistered": strong, "isPasswordlessCapable": methods.contains(&"windowsHelloForBusiness"),
-                    "isSsprCapable": strong, "isSsprEnabled": person.role == Role::Member, "isSsprRegistered": strong, "isSystemPreferredAuthenticationMethodEnabled": true,
-                    "systemPreferredAuthenticationMethods": if strong { json!(["PhoneAppNotification"]) } else { json!([]) },
-                    "userPreferredMethodForSecondaryAuthentication": if strong { "push" } else { "none" }, "methodsRegistered": methods, "lastUpdatedDateTime": self.clock.ago_text(DAY + at as i64) })
-            })
-            .collect()
-    }
-
-    fn grants(&self) -> Vec<Value> {
-        let directory = &self.directory;
-        let graph = directory.app("Microsoft Graph").principal.to_string();
-        directory
-            .apps
-            .iter()
-            .filter(|app| app.object_id.is_some())
-            .enumerate()
-            .map(|(at, app)| {
-                let who = &directory.people[at % 12];
-                json!({ "id": self.random("grant", at).base64url::<32>(), "clientId": app.principal.to_string(), "consentType": if at % 2 == 0 { "Principal" } else { "AllPrincipals" },
-                    "principalId": if at % 2 == 0 { json!(who.id.to_string()) } else { Value::Null }, "resourceId": graph, "scope": " User.Read openid profile offline_access" })
-            })
-            .collect()
     }
 }
 

@@ -24,22 +24,31 @@ impl Tenant {
         let second = self.clock.ago(3 * 86_400 - index as i64 * 9_000 + random.below(3_000) as i64);
         let address = if index % 2 == 0 { person.home_address.clone() } else { self.with_port(person) };
         let record = json!({
-            "CreationTime": text(second, "%Y-%m-%dT%H:%M:%S"), "Id": random.guid().to_string(), "OrganizationId": directory.tenant.to_string(), "ResultStatus": "Success",
-            "UserKey": person.puid, "UserType": 0, "UserId": person.upn, "ClientIP": address, "Version": 1, "Workload": workload,
+            "CreationTime": text(second, "%Y-%m-%dT%H:%M:%S"), "Id": random.guid().to_string(),
+            "OrganizationId": directory.tenant.to_string(), "ResultStatus": "Success",
+            "UserKey": person.puid, "UserType": 0, "UserId": person.upn, "ClientIP": address, "Version": 1,
+            "Workload": workload,
         });
         let own = match workload {
             "AzureActiveDirectory" => directory_members(directory, person, index),
             "Exchange" => json!({
-                "RecordType": 1, "Operation": "New-InboxRule", "ObjectId": format!("{}\\{}\\Rule for Rose May", directory.domains.initial, person.nickname), "ExternalAccess": false,
-                "OrganizationName": directory.domains.initial, "OriginatingServer": "AM0PR01MB0001 (15.20.8158.000)", "SessionId": random.guid().to_string(),
-                "Parameters": [{ "Name": "ForwardTo", "Value": format!("smtp:archive-{}@fabrikam.com", person.nickname.to_lowercase().replace(['#', '@'], "")) },
+                "RecordType": 1, "Operation": "New-InboxRule", "ObjectId": format!("{}\\{}\\Rule for Rose May",
+                directory.domains.initial, person.nickname), "ExternalAccess": false,
+                "OrganizationName": directory.domains.initial,
+                "OriginatingServer": "AM0PR01MB0001 (15.20.8158.000)", "SessionId": random.guid().to_string(),
+                "Parameters": [{ "Name": "ForwardTo", "Value": format!("smtp:archive-{}@fabrikam.com",
+                person.nickname.to_lowercase().replace(['#', '@'], "")) },
                     { "Name": "MarkAsRead", "Value": "True" }, { "Name": "Mailbox", "Value": person.upn }],
             }),
             _ => json!({
-                "RecordType": 6, "Operation": "FileAccessed", "EventSource": "SharePoint", "ItemType": "File", "UserAgent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
-                "Site": random.guid().to_string(), "SiteUrl": format!("https://contoso-my.sharepoint.com/personal/{}/", folded(&person.upn)),
-                "ObjectId": format!("https://contoso-my.sharepoint.com/personal/{}/Documents/Salary of {}.xlsx", folded(&person.upn), person.name),
-                "SourceFileName": format!("Salary of {}.xlsx", person.name), "SourceFileExtension": "xlsx", "SourceRelativeUrl": "Documents",
+                "RecordType": 6, "Operation": "FileAccessed", "EventSource": "SharePoint", "ItemType": "File",
+                "UserAgent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
+                "Site": random.guid().to_string(),
+                "SiteUrl": format!("https://contoso-my.sharepoint.com/personal/{}/", folded(&person.upn)),
+                "ObjectId": format!("https://contoso-my.sharepoint.com/personal/{}/Documents/Salary of {}.xlsx",
+                folded(&person.upn), person.name),
+                "SourceFileName": format!("Salary of {}.xlsx", person.name), "SourceFileExtension": "xlsx",
+                "SourceRelativeUrl": "Documents",
                 "UserKey": format!("i:0h.f|membership|{}@live.com", person.puid.to_lowercase()),
             }),
         };
@@ -57,12 +66,21 @@ impl Tenant {
 fn directory_members(directory: &Directory, person: &Person, index: usize) -> Value {
     let actor = &directory.people[directory.person("admin@contoso.onmicrosoft.com")];
     json!({
-        "RecordType": 8, "AzureActiveDirectoryEventType": 1, "Operation": "Update user.", "ObjectId": person.upn, "UserId": actor.upn, "UserKey": actor.puid,
-        "ActorContextId": directory.tenant.to_string(), "InterSystemsId": format!("00000000-0000-4000-8000-{index:012}"), "IntraSystemId": format!("00000000-0000-4000-9000-{index:012}"),
-        "Actor": [{ "ID": actor.upn, "Type": 5 }, { "ID": actor.puid, "Type": 3 }, { "ID": format!("User_{}", actor.id), "Type": 2 }],
-        "Target": [{ "ID": format!("User_{}", person.id), "Type": 2 }, { "ID": person.id.to_string(), "Type": 2 }, { "ID": person.upn, "Type": 5 }, { "ID": person.puid, "Type": 3 }],
-        "ExtendedProperties": [{ "Name": "additionalDetails", "Value": json!({ "UserType": "Member" }).to_string() }, { "Name": "extendedAuditEventCategory", "Value": "User" }],
-        "ModifiedProperties": [{ "Name": "DisplayName", "OldValue": "[]", "NewValue": json!([person.name]).to_string() },
-            { "Name": "Included Updated Properties", "OldValue": "", "NewValue": "DisplayName" }, { "Name": "TargetId.UserType", "OldValue": "", "NewValue": "Member" }],
+        "RecordType": 8, "AzureActiveDirectoryEventType": 1, "Operation": "Update user.", "ObjectId": person.upn,
+        "UserId": actor.upn, "UserKey": actor.puid,
+        "ActorContextId": directory.tenant.to_string(),
+        "InterSystemsId": format!("00000000-0000-4000-8000-{index:012}"),
+        "IntraSystemId": format!("00000000-0000-4000-9000-{index:012}"),
+        "Actor": [{ "ID": actor.upn, "Type": 5 }, { "ID": actor.puid, "Type": 3 }, { "ID": format!("User_{}",
+        actor.id), "Type": 2 }],
+        "Target": [{ "ID": format!("User_{}", person.id), "Type": 2 }, { "ID": person.id.to_string(), "Type": 2 },
+        { "ID": person.upn, "Type": 5 }, { "ID": person.puid, "Type": 3 }],
+        "ExtendedProperties": [{ "Name": "additionalDetails",
+        "Value": json!({ "UserType": "Member" }).to_string() }, { "Name": "extendedAuditEventCategory",
+        "Value": "User" }],
+        "ModifiedProperties": [{ "Name": "DisplayName", "OldValue": "[]",
+        "NewValue": json!([person.name]).to_string() },
+            { "Name": "Included Updated Properties", "OldValue": "", "NewValue": "DisplayName" },
+                { "Name": "TargetId.UserType", "OldValue": "", "NewValue": "Member" }],
     })
 }

@@ -1,12 +1,10 @@
-//! What the servers and a client of the tenant leave behind: Connect wizard trace, provisioning
-//! agent trace, `dsregcmd /status`.
+//! What the synchronization server leaves behind: Connect wizard trace, provisioning agent trace.
 //!
 //! The wizard trace follows the grammar `[HH:MM:SS.mmm] [<thread>] [INFO |VERB |WARN |ERROR] text`
 //! with continuation lines; all samples are generated.
 
 use super::Tenant;
-use super::clock::{DAY, text, utc, utc_ticks};
-use super::directory::Trust;
+use super::clock::{DAY, text, utc_ticks};
 use super::random::Random;
 
 /// Connect version: four numbers that are no address.
@@ -49,8 +47,11 @@ impl Tenant {
     pub(super) fn wizard_trace(&self) -> String {
         let directory = &self.directory;
         let domains = &directory.domains;
-        let mut trace =
-            Trace { out: String::new(), second: 7 * 3_600 + 8 * 60 + 9, random: self.random("wizard", 0) };
+        let mut trace = Trace {
+            out: String::new(),
+            millisecond: (7 * 3_600 + 8 * 60 + 9) * 1_000,
+            random: self.random("wizard", 0),
+        };
         let greta = &directory.people[directory.person("greta.schmidt@contoso.com")];
         let admin = "adm-gschmidt@contoso.onmicrosoft.com";
         let mut random = self.random("wizard ids", 0);
@@ -190,7 +191,8 @@ impl Tenant {
         trace.more("Exception Data (Raw): System.DirectoryServices.Protocols.LdapException: The LDAP server is unavailable.");
         trace.more("   at System.DirectoryServices.Protocols.LdapConnection.Connect()");
         trace.more("   at Microsoft.Online.Deployment.Framework.Providers.ActiveDirectoryProvider.BindTo(String server) in C:\\a\\_work\\1\\s\\Providers\\ActiveDirectoryProvider.cs:line 417");
-        trace.line("ERROR", &format!("AADSTS50076: Due to a configuration change made by your administrator, user {admin} must use multi-factor authentication. Trace ID: {} Correlation ID: {correlation} Timestamp: {}", random.guid(), text(self.clock.ago(2 * DAY), "%Y-%m-%d 07:15:00Z")));
+        trace.line("ERROR", &format!("AADSTS50076: Due to a configuration change made by your administrator, user {admin} must use multi-factor authentication. Trace ID: {} Correlation ID: {correlation} Timestamp: {}",
+            random.guid(), text(self.clock.ago(2 * DAY), "%Y-%m-%d 07:15:00Z")));
         trace.line(
             "VERB ",
             &format!(
@@ -269,123 +271,26 @@ impl Tenant {
         }
         out
     }
-
-    /// `dsregcmd /status` of one device, as text.
-    pub(super) fn device_status(&self) -> String {
-        let directory = &self.directory;
-        let device = directory
-            .devices
-            .iter()
-            .find(|device| device.trust == Trust::Hybrid)
-            .unwrap_or(&directory.devices[0]);
-        let owner = &directory.people[device.owner];
-        let domains = &directory.domains;
-        let tenant = directory.tenant;
-        let sam = owner.on_premises.as_ref().map_or("", |on_premises| &on_premises.sam);
-        let mut random = self.random("dsregcmd", 0);
-        let mut out = String::new();
-        let mut section = |title: &str, rows: &[(&str, String)]| {
-            let rule = "-".repeat(70);
-            out.push_str(&format!("+{rule}+\r\n| {title:<69}|\r\n+{rule}+\r\n\r\n"));
-            for (name, value) in rows {
-                out.push_str(&format!("{name:>26} : {value}\r\n"));
-            }
-            out.push_str("\r\n");
-        };
-        let yes = || "YES".to_owned();
-        section(
-            "Device State",
-            &[
-                ("AzureAdJoined", yes()),
-                ("EnterpriseJoined", "NO".into()),
-                ("DomainJoined", yes()),
-                ("DomainName", domains.netbios.clone()),
-                ("Device Name", format!("{}.{}", device.name, domains.forest)),
-            ],
-        );
-        section(
-            "Device Details",
-            &[
-                ("DeviceId", device.device_id.to_string()),
-                ("Thumbprint", device.thumbprint.clone()),
-                (
-                    "DeviceCertificateValidity",
-                    format!("[ {} -- {} ]", utc(owner.created), utc(owner.created + 3_650 * DAY)),
-                ),
-                ("KeyContainerId", random.guid().to_string()),
-                ("KeyProvider", "Microsoft Platform Crypto Provider".into()),
-                ("TpmProtected", yes()),
-                ("DeviceAuthStatus", "SUCCESS".into()),
-            ],
-        );
-        section(
-            "Tenant Details",
-            &[
-                ("TenantName", "Contoso".into()),
-                ("TenantId", tenant.to_string()),
-                ("AuthCodeUrl", format!("https://login.microsoftonline.com/{tenant}/oauth2/authorize")),
-                ("AccessTokenUrl", format!("https://login.microsoftonline.com/{tenant}/oauth2/token")),
-                ("JoinSrvVersion", "2.0".into()),
-                ("JoinSrvUrl", "https://enterpriseregistration.windows.net/EnrollmentServer/device/".into()),
-                ("WebAuthNSrvUrl", format!("https://enterpriseregistration.windows.net/webauthn/{tenant}/")),
-            ],
-        );
-        section(
-            "User State",
-            &[
-                ("NgcSet", yes()),
-                ("NgcKeyId", format!("{{{}}}", random.guid().to_string().to_uppercase())),
-                ("WorkplaceJoined", "NO".into()),
-                ("WamDefaultSet", yes()),
-                ("WamDefaultAuthority", "organizations".into()),
-                ("WamDefaultGUID", "{ B16898C6-A148-4967-9171-64D755DA8520 } (AzureAd)".into()),
-            ],
-        );
-        section(
-            "SSO State",
-            &[
-                ("AzureAdPrt", yes()),
-                ("AzureAdPrtUpdateTime", utc(self.clock.ago(7_000))),
-                ("AzureAdPrtAuthority", format!("https://login.microsoftonline.com/{tenant}")),
-                ("EnterprisePrt", "NO".into()),
-                ("OnPremTgt", yes()),
-            ],
-        );
-        section(
-            "Diagnostic Data",
-            &[
-                ("Executing Account Name", format!("{}\\{sam}, {}", domains.netbios, owner.upn)),
-                ("Client IP", owner.home_address.clone()),
-                ("Last HostName Update", "NONE".into()),
-                (
-                    "Server Error Description",
-                    format!(
-                        "AADSTS50155: Device authentication failed for user {} on {}",
-                        owner.upn, device.name
-                    ),
-                ),
-            ],
-        );
-        out
-    }
 }
 
 /// A wizard trace while it is written.
 struct Trace {
     out: String,
-    second: u64,
+    /// Milliseconds since midnight, local time.
+    millisecond: u64,
     random: Random,
 }
 
 impl Trace {
     /// A line with its prefix.
     fn line(&mut self, level: &str, message: &str) {
-        self.second += self.random.below(3);
-        let (hours, minutes, seconds) = (self.second / 3_600, self.second / 60 % 60, self.second % 60);
+        self.millisecond += self.random.below(2_000);
+        let second = self.millisecond / 1_000;
+        let (hours, minutes, seconds) = (second / 3_600, second / 60 % 60, second % 60);
         let thread = 1 + self.random.below(30);
         self.out.push_str(&format!(
             "[{hours:02}:{minutes:02}:{seconds:02}.{:03}] [{thread:>3}] [{level}] {message}\r\n",
-            self.random.below(1_000)
+            self.millisecond % 1_000
         ));
     }
 

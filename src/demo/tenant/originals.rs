@@ -8,7 +8,8 @@ use super::people::OnPremises;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Original {
     /// What it is: `upn`, `mail`, `person_name` (two words or letters beyond ASCII), `word_name` (one
-    /// word that logs are full of: not to be searched for in text), `surname`, `account`, `object_id`,
+    /// word, mostly of the sort that logs are full of: not to be searched for in text), `surname`, `account`, `object_id`,
+    /// `object_guid` (on premises; mostly in the dress of `immutable_id`),
     /// `immutable_id`, `sid`, `dn`, `phone`, `employee_id`, `puid`, `host`, `short_host`, `device_id`,
     /// `hardware_id`, `domain`, `tenant_id`, `ip_address`, `app_id`, `app_name`, `group_id`,
     /// `group_name`, `policy_name`, `network`.
@@ -31,7 +32,8 @@ impl Tenant {
             let distinct =
                 person.name.contains(' ') || !person.name.is_ascii() || person.name.contains(['-', '_']);
             add(if distinct { "person_name" } else { "word_name" }, &person.name);
-            add("surname", &person.surname);
+            let plain = self.tables.names.surname.contains(&person.surname);
+            add(if plain { "surname" } else { "word_name" }, &person.surname);
             add("upn", &person.upn);
             add("mail", &person.mail);
             add("object_id", &person.id.to_string());
@@ -43,7 +45,7 @@ impl Tenant {
                 add("phone", &person.phone);
             }
             if let Some(OnPremises { guid, sid, dn, sam }) = &person.on_premises {
-                add("object_id", &guid.to_string());
+                add("object_guid", &guid.to_string());
                 add("immutable_id", &guid.anchor());
                 add("sid", sid);
                 add("dn", dn);

@@ -44,17 +44,25 @@ impl Tenant {
             .map(|at| {
                 let all = at != 3;
                 json!({
-                    "id": self.policy_id(at).to_string(), "templateId": null, "displayName": POLICIES[at].0, "state": POLICIES[at].1,
-                    "createdDateTime": self.clock.ago_text(DAY * (300 - at as i64)), "modifiedDateTime": self.clock.ago_text(DAY * (40 - at as i64)),
+                    "id": self.policy_id(at).to_string(), "templateId": null, "displayName": POLICIES[at].0,
+                    "state": POLICIES[at].1,
+                    "createdDateTime": self.clock.ago_text(DAY * (300 - at as i64)),
+                    "modifiedDateTime": self.clock.ago_text(DAY * (40 - at as i64)),
                     "conditions": {
-                        "clientAppTypes": if at == 1 { json!(["exchangeActiveSync", "other"]) } else { json!(["all"]) },
+                        "clientAppTypes": if at == 1 { json!(["exchangeActiveSync",
+                        "other"]) } else { json!(["all"]) },
                         "userRiskLevels": [], "signInRiskLevels": [], "servicePrincipalRiskLevels": [],
-                        "applications": { "includeApplications": if at == 2 { json!(["Office365"]) } else { json!(["All"]) }, "excludeApplications": [],
-                            "includeUserActions": [], "includeAuthenticationContextClassReferences": [], "applicationFilter": null },
-                        "users": { "includeUsers": if all { json!(["All"]) } else { json!([rose]) }, "excludeUsers": if at == 0 { json!([rose]) } else { json!([]) },
+                        "applications": { "includeApplications": if at == 2 { json!(["Office365"]) } else { json!(["All"]) },
+                        "excludeApplications": [],
+                            "includeUserActions": [], "includeAuthenticationContextClassReferences": [],
+                            "applicationFilter": null },
+                        "users": { "includeUsers": if all { json!(["All"]) } else { json!([rose]) },
+                        "excludeUsers": if at == 0 { json!([rose]) } else { json!([]) },
                             "includeGroups": [], "excludeGroups": [group("CA-Exclude")], "includeRoles": [],
-                            "excludeRoles": if at == 4 { json!([GLOBAL_ADMINISTRATOR]) } else { json!([]) }, "includeGuestsOrExternalUsers": null, "excludeGuestsOrExternalUsers": null },
-                        "locations": if at == 4 { json!({ "includeLocations": ["All"], "excludeLocations": [self.location_id(0).to_string()] }) } else { Value::Null },
+                            "excludeRoles": if at == 4 { json!([GLOBAL_ADMINISTRATOR]) } else { json!([]) },
+                            "includeGuestsOrExternalUsers": null, "excludeGuestsOrExternalUsers": null },
+                        "locations": if at == 4 { json!({ "includeLocations": ["All"],
+                        "excludeLocations": [self.location_id(0).to_string()] }) } else { Value::Null },
                         "platforms": null, "devices": null, "clientApplications": null,
                     },
                     "grantControls": { "operator": "OR", "customAuthenticationFactors": [], "termsOfUse": [],
@@ -76,9 +84,13 @@ impl Tenant {
 
     /// Named locations: address ranges and countries.
     pub(super) fn locations(&self) -> Vec<Value> {
-        let range = |kind: &str, cidr: &str| json!({ "@odata.type": format!("#microsoft.graph.{kind}CidrRange"), "cidrAddress": cidr });
+        let range = |kind: &str, cidr: &str| {
+            json!({ "@odata.type": format!("#microsoft.graph.{kind}CidrRange"),
+            "cidrAddress": cidr })
+        };
         let ip = |at: usize, name: &str, trusted: bool, ranges: Vec<Value>| {
-            json!({ "@odata.type": "#microsoft.graph.ipNamedLocation", "id": self.location_id(at).to_string(), "displayName": name,
+            json!({ "@odata.type": "#microsoft.graph.ipNamedLocation", "id": self.location_id(at).to_string(),
+                "displayName": name,
                 "createdDateTime": self.clock.ago_text(400 * DAY), "modifiedDateTime": self.clock.ago_text(90 * DAY),
                 "isTrusted": trusted, "ipRanges": ranges })
         };
@@ -90,9 +102,11 @@ impl Tenant {
                 vec![range("iPv4", "203.0.113.0/25"), range("iPv6", "2001:db8:10::/48")],
             ),
             ip(1, "Home of Grant Field", false, vec![range("iPv4", "198.51.100.77/32")]),
-            json!({ "@odata.type": "#microsoft.graph.countryNamedLocation", "id": self.location_id(2).to_string(), "displayName": "Our countries",
+            json!({ "@odata.type": "#microsoft.graph.countryNamedLocation", "id": self.location_id(2).to_string(),
+                "displayName": "Our countries",
                 "createdDateTime": self.clock.ago_text(380 * DAY), "modifiedDateTime": self.clock.ago_text(380 * DAY),
-                "countriesAndRegions": ["DE", "PT", "PL", "IE", "CH", "US", "BR", "JP", "SG"], "countryLookupMethod": "clientIpAddress", "includeUnknownCountriesAndRegions": false }),
+                "countriesAndRegions": ["DE", "PT", "PL", "IE", "CH", "US", "BR", "JP", "SG"],
+                "countryLookupMethod": "clientIpAddress", "includeUnknownCountriesAndRegions": false }),
         ]
     }
 
@@ -117,7 +131,8 @@ impl Tenant {
                     (2, "failure") => &["RequireCompliantDevice"],
                     _ => &[],
                 };
-                json!({ "id": self.policy_id(at).to_string(), "displayName": POLICIES[at].0, "enforcedGrantControls": controls,
+                json!({ "id": self.policy_id(at).to_string(), "displayName": POLICIES[at].0,
+                    "enforcedGrantControls": controls,
                     "enforcedSessionControls": [], "sessionControlsNotSatisfied": [], "result": result,
                     "conditionsSatisfied": if result == "notApplied" { "none" } else { "application,users" },
                     "conditionsNotSatisfied": if result == "notApplied" { "users" } else { "none" },

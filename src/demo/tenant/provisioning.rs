@@ -73,15 +73,23 @@ impl Tenant {
             self.random("job", index % JOBS.len()).guid()
         );
         json!({
-            "id": random.guid().to_string(), "activityDateTime": utc(second), "tenantId": directory.tenant.to_string(), "jobId": job_id,
-            "cycleId": self.random("cycle", index / 40).guid().to_string(), "changeId": random.guid().to_string(), "provisioningAction": action,
-            "durationInMilliseconds": 200 + random.below(4_000), "initiatedBy": { "id": "", "displayName": "Azure AD Provisioning Service", "initiatorType": "system" },
+            "id": random.guid().to_string(), "activityDateTime": utc(second),
+            "tenantId": directory.tenant.to_string(), "jobId": job_id,
+            "cycleId": self.random("cycle", index / 40).guid().to_string(), "changeId": random.guid().to_string(),
+            "provisioningAction": action,
+            "durationInMilliseconds": 200 + random.below(4_000), "initiatedBy": { "id": "",
+            "displayName": "Azure AD Provisioning Service", "initiatorType": "system" },
             "servicePrincipal": { "id": app.principal.to_string(), "displayName": app.name },
-            "sourceSystem": { "id": self.random("system", index % JOBS.len()).guid().to_string(), "displayName": job.source, "details": {} },
-            "targetSystem": { "id": self.random("system", 10 + index % JOBS.len()).guid().to_string(), "displayName": job.target,
-                "details": { "ApplicationId": app.app_id, "ServicePrincipalId": app.principal.to_string(), "ServicePrincipalDisplayName": app.name } },
-            "sourceIdentity": { "id": source_id, "displayName": person.name, "identityType": if job.app == "Workday" { "Worker" } else { "User" },
-                "details": { "id": person.id.to_string(), "odatatype": "User", "DisplayName": person.name, "UserPrincipalName": person.upn } },
+            "sourceSystem": { "id": self.random("system", index % JOBS.len()).guid().to_string(),
+            "displayName": job.source, "details": {} },
+            "targetSystem": { "id": self.random("system", 10 + index % JOBS.len()).guid().to_string(),
+            "displayName": job.target,
+                "details": { "ApplicationId": app.app_id, "ServicePrincipalId": app.principal.to_string(),
+                "ServicePrincipalDisplayName": app.name } },
+            "sourceIdentity": { "id": source_id, "displayName": person.name,
+            "identityType": if job.app == "Workday" { "Worker" } else { "User" },
+                "details": { "id": person.id.to_string(), "odatatype": "User", "DisplayName": person.name,
+                "UserPrincipalName": person.upn } },
             "targetIdentity": { "id": target_id, "displayName": person.name, "identityType": "User", "details": {} },
             "provisioningStatusInfo": { "status": status, "errorInformation": error },
             "provisioningSteps": self.provisioning_steps(state, job, person, &external),
@@ -92,13 +100,18 @@ impl Tenant {
     fn provisioning_error(&self, state: usize, job: &Job, person: &Person) -> Value {
         match state {
             1 => {
-                json!({ "errorCode": format!("{}EntryConflict", job.app.split(' ').next().unwrap_or_default()), "errorCategory": "nonServiceFailure",
-                "reason": format!("Message: {} returned an error response with the HTTP status code 409. A user already exists with the name {}. This operation was retried 0 times.", job.target, person.upn),
-                "additionalDetails": null, "recommendedAction": format!("Remove the conflicting user {} from {}", person.name, job.target) })
+                json!({ "errorCode": format!("{}EntryConflict", job.app.split(' ').next().unwrap_or_default()),
+                    "errorCategory": "nonServiceFailure",
+                "reason": format!("Message: {} returned an error response with the HTTP status code 409. A user already exists with the name {}. This operation was retried 0 times.",
+                job.target, person.upn),
+                "additionalDetails": null, "recommendedAction": format!("Remove the conflicting user {} from {}",
+                person.name, job.target) })
             }
             2 => {
-                json!({ "errorCode": "NotEffectivelyEntitled", "errorCategory": "nonServiceFailure", "additionalDetails": null, "recommendedAction": null,
-                "reason": format!("The user '{}' is not assigned to the application and will be skipped", person.upn) })
+                json!({ "errorCode": "NotEffectivelyEntitled", "errorCategory": "nonServiceFailure",
+                    "additionalDetails": null, "recommendedAction": null,
+                "reason": format!("The user '{}' is not assigned to the application and will be skipped",
+                person.upn) })
             }
             _ => Value::Null,
         }
@@ -106,13 +119,17 @@ impl Tenant {
 
     fn provisioning_steps(&self, state: usize, job: &Job, person: &Person, external: &str) -> Value {
         let ok = "success";
-        let step = |name: &str, kind: &str, status: &str, text: String, details: Value| json!({ "name": name, "provisioningStepType": kind, "status": status, "description": text, "details": details });
+        let step = |name: &str, kind: &str, status: &str, text: String, details: Value| {
+            json!({ "name": name,
+            "provisioningStepType": kind, "status": status, "description": text, "details": details })
+        };
         let mut steps = vec![step(
             "EntryImport",
             "import",
             ok,
             format!("Received User '{}' change of type (Add) from {}", person.upn, job.source),
-            json!({ "objectId": person.id.to_string(), "displayName": person.name, "mail": person.mail, "accountEnabled": person.enabled.to_string(), "IsSoftDeleted": "False" }),
+            json!({ "objectId": person.id.to_string(), "displayName": person.name, "mail": person.mail,
+                "accountEnabled": person.enabled.to_string(), "IsSoftDeleted": "False" }),
         )];
         if state == 2 {
             steps.push(step(

@@ -52,19 +52,25 @@ impl Tenant {
                     { "Key": "alertUrl", "Value": null },
                     { "Key": "mitreTechniques", "Value": "T1078.004" },
                     { "Key": "relatedUserAgent", "Value": event.agent.text },
-                    { "Key": "relatedLocation", "Value": { "city": other.city, "countryOrRegion": other.country, "clientIP": person.home_address } }
+                    { "Key": "relatedLocation", "Value": { "city": other.city, "countryOrRegion": other.country,
+                        "clientIP": person.home_address } }
                 ]);
                 Some(json!({
-                    "id": random.hex::<32>(), "requestId": if leaked { Value::Null } else { json!(event.id.to_string()) },
+                    "id": random.hex::<32>(),
+                    "requestId": if leaked { Value::Null } else { json!(event.id.to_string()) },
                     "correlationId": if leaked { Value::Null } else { json!(event.correlation.to_string()) },
-                    "riskEventType": name, "riskState": "atRisk", "riskLevel": *random.pick(&["low", "medium", "high"]), "riskDetail": "none",
-                    "source": if name.starts_with("mcas") { "MicrosoftCloudAppSecurity" } else { "IdentityProtection" }, "detectionTimingType": timing,
+                    "riskEventType": name, "riskState": "atRisk", "riskLevel": *random.pick(&["low", "medium",
+                    "high"]), "riskDetail": "none",
+                    "source": if name.starts_with("mcas") { "MicrosoftCloudAppSecurity" } else { "IdentityProtection" },
+                    "detectionTimingType": timing,
                     "activity": if leaked { "user" } else { "signin" }, "tokenIssuerType": "AzureAD",
                     "ipAddress": if leaked { Value::Null } else { json!(event.address) },
-                    "location": if leaked { Value::Null } else { json!({ "city": event.place.city, "state": event.place.state, "countryOrRegion": event.place.country,
-                        "geoCoordinates": { "latitude": event.place.latitude, "longitude": event.place.longitude, "altitude": null } }) },
-                    "activityDateTime": utc_ticks(event.second, event.ticks), "detectedDateTime": utc_ticks(event.second + 300, event.ticks), "lastUpdatedDateTime": utc(event.second + 900),
-                    "userId": person.id.to_string(), "userDisplayName": person.name, "userPrincipalName": person.upn, "additionalInfo": detail.to_string(),
+                    "location": (!leaked).then(|| super::signins::location(event.place)),
+                    "activityDateTime": utc_ticks(event.second, event.ticks),
+                    "detectedDateTime": utc_ticks(event.second + 300, event.ticks),
+                    "lastUpdatedDateTime": utc(event.second + 900),
+                    "userId": person.id.to_string(), "userDisplayName": person.name,
+                    "userPrincipalName": person.upn, "additionalInfo": detail.to_string(),
                 }))
             })
             .collect()
@@ -81,10 +87,13 @@ impl Tenant {
         last.into_iter()
             .map(|(at, second)| {
                 let person = &self.directory.people[at];
-                let state = *self.random("risky user", at).pick(&["atRisk", "atRisk", "remediated", "dismissed"]);
-                json!({ "id": person.id.to_string(), "userDisplayName": person.name, "userPrincipalName": person.upn, "isDeleted": false, "isProcessing": false,
+                let state =
+                    *self.random("risky user", at).pick(&["atRisk", "atRisk", "remediated", "dismissed"]);
+                json!({ "id": person.id.to_string(), "userDisplayName": person.name,
+                    "userPrincipalName": person.upn, "isDeleted": false, "isProcessing": false,
                     "riskLevel": if state == "atRisk" { "high" } else { "none" }, "riskState": state,
-                    "riskDetail": match state { "remediated" => "userPerformedSecuredPasswordReset", "dismissed" => "adminDismissedAllRiskForUser", _ => "none" },
+                    "riskDetail": match state { "remediated" => "userPerformedSecuredPasswordReset",
+                    "dismissed" => "adminDismissedAllRiskForUser", _ => "none" },
                     "riskLastUpdatedDateTime": utc(second + 900) })
             })
             .collect()

@@ -7,7 +7,7 @@ use super::events::SignInKind;
 use super::people::{Person, Role};
 use super::random::Random;
 use super::risk;
-use super::tables::{Agent, Outcome};
+use super::tables::{Agent, Outcome, Place};
 use serde_json::{Value, json};
 
 impl Tenant {
@@ -36,6 +36,30 @@ impl Tenant {
         let reason = self.reason(event.outcome, app.app_id.as_str(), &app.name, person, event.second);
         let device = self.device_of(&event.person, event.agent, random);
         let steps = self.steps(user, ok, strong, event.second, random);
+        let satisfied = strong.then_some("MFA requirement satisfied by claim in the token");
+        let requirement = match strong || event.outcome.code == 50076 {
+            true => "multiFactorAuthentication",
+            false => "singleFactorAuthentication",
+        };
+        let policies: &[Value] = match strong {
+            true => {
+                &[json!({ "requirementProvider": "multiConditionalAccess", "detail": "Conditional Access" })]
+            }
+            false => &[],
+        };
+        let networks: &[Value] = match event.address.starts_with("203.0.113.") {
+            true => &[json!({ "networkType": "trustedNamedLocation", "networkNames": ["Headquarters"] })],
+            false => &[],
+        };
+        let key = match event.kind {
+            SignInKind::ServicePrincipal => random.guid().to_string(),
+            _ => String::new(),
+        };
+        let identity = (event.kind == SignInKind::ManagedIdentity).then(|| {
+            let machine = "providers/Microsoft.Compute/virtualMachines";
+            json!({ "msiType": "systemAssigned", "federatedTokenId": "", "federatedTokenIssuer": "",
+                "associatedResourceId": format!("/subscriptions/{tenant}/resourcegroups/rg-contoso/{machine}/{}", app.name) })
+        });
         let parts = [
             json!({
                 "id": event.id.to_string(), "correlationId": event.correlation.to_string(),
@@ -60,24 +84,25 @@ impl Tenant {
                 "conditionalAccessStatus": if strong { "success" } else { event.outcome.access.as_str() },
                 "appliedConditionalAccessPolicies": self.applied_policies(ok, strong, event.outcome.code, user),
                 "status": { "errorCode": event.outcome.code, "failureReason": reason,
-                    "additionalDetails": event.outcome.details.as_deref().or(strong.then_some("MFA requirement satisfied by claim in the token")) },
+                    "additionalDetails": event.outcome.details.as_deref().or(satisfied) },
                 "deviceDetail": device,
-                "location": { "city": event.place.city, "state": event.place.state, "countryOrRegion": event.place.country,
-                    "geoCoordinates": { "altitude": null, "latitude": event.place.latitude, "longitude": event.place.longitude } },
+                "location": location(event.place),
                 "autonomousSystemNumber": event.place.asn,
-                "networkLocationDetails": if event.address.starts_with("203.0.113.") {
-                    json!([{ "networkType": "trustedNamedLocation", "networkNames": ["Headquarters"] }]) } else { json!([]) },
+                "networkLocationDetails": networks,
             }),
             json!({
-                "authenticationRequirement": if strong || event.outcome.code == 50076 { "multiFactorAuthentication" } else { "singleFactorAuthentication" },
-                "authenticationDetails": steps, "authenticationMethodsUsed": [], "authenticationProtocol": if user { "none" } else { "clientCredentials" },
+                "authenticationRequirement": requirement,
+                "authenticationDetails": steps, "authenticationMethodsUsed": [],
+                "authenticationProtocol": if user { "none" } else { "clientCredentials" },
                 "authenticationContextClassReferences": [], "authenticationAppPolicyEvaluationDetails": [],
                 "authenticationAppDeviceDetails": null,
                 "authenticationProcessingDetails": [
-                    { "key": "Legacy TLS (TLS 1.0, 1.1, 3DES)", "value": "False" }, { "key": "Is CAE Token", "value": "False" }],
-                "authenticationRequirementPolicies": if strong { json!([{ "requirementProvider": "multiConditionalAccess", "detail": "Conditional Access" }]) } else { json!([]) },
-                "mfaDetail": if strong { json!({ "authMethod": "Mobile app notification", "authDetail": null }) } else { Value::Null },
-                "sessionLifetimePolicies": [], "appliedEventListeners": [], "conditionalAccessAudiences": [resource.app_id],
+                    { "key": "Legacy TLS (TLS 1.0, 1.1, 3DES)", "value": "False" },
+                    { "key": "Is CAE Token", "value": "False" }],
+                "authenticationRequirementPolicies": policies,
+                "mfaDetail": strong.then(|| json!({ "authMethod": "Mobile app notification", "authDetail": null })),
+                "sessionLifetimePolicies": [], "appliedEventListeners": [],
+                "conditionalAccessAudiences": [resource.app_id],
                 "riskDetail": "none", "riskLevelAggregated": level, "riskLevelDuringSignIn": level,
                 "riskState": if event.risk.is_some() { "atRisk" } else { "none" },
                 "riskEventTypes_v2": event.risk.map(|at| vec![risk::TYPES[at].0]).unwrap_or_default(),
@@ -85,23 +110,25 @@ impl Tenant {
             json!({
                 "servicePrincipalId": if user { String::new() } else { app.principal.to_string() },
                 "servicePrincipalName": (!user).then_some(&app.name),
-                "servicePrincipalCredentialKeyId": if event.kind == SignInKind::ServicePrincipal { json!(random.guid().to_string()) } else { json!("") },
+                "servicePrincipalCredentialKeyId": key,
                 "servicePrincipalCredentialThumbprint": "", "federatedCredentialId": "",
-                "clientCredentialType": if event.kind == SignInKind::ServicePrincipal { "clientSecret" } else { "none" },
-                "managedServiceIdentity": if event.kind == SignInKind::ManagedIdentity { json!({ "msiType": "systemAssigned",
-                    "associatedResourceId": format!("/subscriptions/{}/resourcegroups/rg-contoso/providers/Microsoft.Compute/virtualMachines/{}", directory.tenant, app.name),
-                    "federatedTokenId": "", "federatedTokenIssuer": "" }) } else { Value::Null },
-                "uniqueTokenIdentifier": random.base64url::<16>(), "incomingTokenType": if user { "primaryRefreshToken" } else { "none" },
+                "clientCredentialType": if key.is_empty() { "none" } else { "clientSecret" },
+                "managedServiceIdentity": identity,
+                "uniqueTokenIdentifier": random.base64url::<16>(),
+                "incomingTokenType": if user { "primaryRefreshToken" } else { "none" },
                 "originalRequestId": event.id.to_string(), "originalTransferMethod": "none",
                 "sessionId": if user { json!(random.guid().to_string()) } else { Value::Null },
-                "tokenIssuerName": "", "tokenIssuerType": "AzureAD", "processingTimeInMilliseconds": 40 + random.below(900),
+                "tokenIssuerName": "", "tokenIssuerType": "AzureAD",
+                "processingTimeInMilliseconds": 40 + random.below(900),
             }),
             json!({
-                "flaggedForReview": event.kind == SignInKind::Interactive && !ok && random.chance(5), "isTenantRestricted": false,
+                "flaggedForReview": event.kind == SignInKind::Interactive && !ok && random.chance(5),
+                "isTenantRestricted": false,
                 "isThroughGlobalSecureAccess": false, "globalSecureAccessIpAddress": "", "privateLinkDetails": null,
                 "signInTokenProtectionStatus": "none", "appTokenProtectionStatus": null,
                 "tokenProtectionStatusDetails": { "signInSessionStatus": "none", "signInSessionStatusCode": null },
-                "agent": { "agentType": "notAgentic", "parentAppId": "" }, "azureResourceId": "", "clientSessionId": null,
+                "agent": { "agentType": "notAgentic", "parentAppId": "" }, "azureResourceId": "",
+                "clientSessionId": null,
             }),
         ];
         merge(parts)
@@ -147,14 +174,13 @@ impl Tenant {
         if !user {
             return json!([]);
         }
-        let step = |method: &str,
-                    detail: Option<String>,
-                    succeeded: bool,
-                    result: &str,
-                    requirement: &str| {
-            json!({ "authenticationStepDateTime": utc(second), "authenticationMethod": method, "authenticationMethodDetail": detail,
-                "succeeded": succeeded, "authenticationStepResultDetail": result, "authenticationStepRequirement": requirement })
-        };
+        let step =
+            |method: &str, detail: Option<String>, succeeded: bool, result: &str, requirement: &str| {
+                json!({ "authenticationStepDateTime": utc(second), "authenticationMethod": method,
+                "authenticationMethodDetail": detail,
+                "succeeded": succeeded, "authenticationStepResultDetail": result,
+                "authenticationStepRequirement": requirement })
+            };
         let password = if ok { "Correct password" } else { "Incorrect password" };
         let mut steps = vec![step(
             "Password",
@@ -173,6 +199,12 @@ impl Tenant {
         }
         Value::Array(steps)
     }
+}
+
+/// Where a sign-in comes from.
+pub fn location(place: &Place) -> Value {
+    json!({ "city": place.city, "state": place.state, "countryOrRegion": place.country,
+        "geoCoordinates": { "altitude": null, "latitude": place.latitude, "longitude": place.longitude } })
 }
 
 /// One object of all members.
