@@ -58,7 +58,7 @@ impl Tenant {
     /// The index of the row that record `index` must hold: mandatory rows are spread evenly.
     fn mandatory(&self, index: usize) -> Option<usize> {
         let every = self.scale.audits / self.tables.activities.len();
-        (index % every == 0 && index / every < self.tables.activities.len()).then_some(index / every)
+        (index.is_multiple_of(every) && index / every < self.tables.activities.len()).then_some(index / every)
     }
 
     /// The directory audit `index`.

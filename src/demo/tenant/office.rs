@@ -22,7 +22,8 @@ impl Tenant {
         let directory = &self.directory;
         let person = &directory.people[directory.anyone(&mut random)];
         let second = self.clock.ago(3 * 86_400 - index as i64 * 9_000 + random.below(3_000) as i64);
-        let address = if index % 2 == 0 { person.home_address.clone() } else { self.with_port(person) };
+        let address =
+            if index.is_multiple_of(2) { person.home_address.clone() } else { self.with_port(person) };
         let record = json!({
             "CreationTime": text(second, "%Y-%m-%dT%H:%M:%S"), "Id": random.guid().to_string(),
             "OrganizationId": directory.tenant.to_string(), "ResultStatus": "Success",

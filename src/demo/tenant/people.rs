@@ -181,7 +181,7 @@ impl Maker<'_> {
         let names = &self.tables.names;
         let given = random.pick(&names.given).clone();
         let surname = random.pick(&names.surname).clone();
-        if at % 12 == 0 {
+        if at.is_multiple_of(12) {
             let domain = random.pick(&names.partners).clone();
             let login = format!("{}.{}", ascii(&given), ascii(&surname));
             self.guest(&given, &surname, &login, &domain);
