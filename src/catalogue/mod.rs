@@ -15,6 +15,7 @@
 //! | `"object_id guid\|enum:ca_words"` | either grammar; a word of the list (`All`) names nobody and stays whatever the policy |
 //! | `"@status"` | an object (or an array of objects) of type `status`; a string that holds JSON is parsed |
 //! | `"by displayName @modified"` | the kind of this value stands in type `modified` under the name that the sibling member `displayName` holds |
+//! |  | (a row found in that type may be a `by` row itself; where the sibling is absent, the row `*` of that type decides) |
 //! | `"drop"` | declared, and never wanted |
 //!
 //! Member names compare case-insensitively with spaces removed, so that portal columns, Log
@@ -264,6 +265,11 @@ pub struct Catalogue {
 }
 
 const DATASETS: &str = include_str!("datasets.json");
+/// The origins: by which table, category, container, file name and header the records of a dataset
+/// are recognised where they come in another shape than that of Graph. Plain data for the recogniser:
+/// an array of `{id, source, dataset, table?, category?, container?, file?, header?}`.
+pub const ORIGINS: &str = include_str!("origins.json");
+
 /// The files of the type table. One type stands in one file.
 const TYPES: &[&str] = &[
     include_str!("types/applications.json"),

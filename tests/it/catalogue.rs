@@ -483,6 +483,135 @@ fn members_of_derived_types_stand_in_the_base_row() {
     }
 }
 
+/// Follows a record through the rows and notes the members that no row covers.
+fn undeclared(catalogue: &Catalogue, root: TypeId, value: &Value, path: &str, out: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| undeclared(catalogue, root, item, path, out)),
+        Value::String(text) if text.starts_with(['{', '[']) => {
+            if let Ok(inner) = serde_json::from_str::<Value>(text) {
+                undeclared(catalogue, root, &inner, path, out);
+            }
+        }
+        Value::Object(members) => {
+            for (member, inner) in members {
+                let path = format!("{path}/{member}");
+                match catalogue.record_type(root).field(member) {
+                    None => {
+                        out.insert(path);
+                    }
+                    Some(Field::Object(next)) => undeclared(catalogue, *next, inner, &path, out),
+                    Some(_) => {}
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Real records lose nothing to a missing row, apart from what analysts added to them.
+#[test]
+fn real_records_are_declared() {
+    let Some(shared) = crate::shared::folder("catalogue_real_records") else { return };
+    let catalogue = Catalogue::builtin();
+    let lines = |file: &str| -> Vec<Value> {
+        let text = std::fs::read_to_string(shared.join("data").join(file)).unwrap();
+        text.trim_start_matches('\u{feff}')
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let mut found = BTreeSet::new();
+    let mut follow = |source: Source, dataset: &str, record: &Value| {
+        let root = catalogue.root(&Stream::new(source, dataset)).unwrap();
+        undeclared(catalogue, root, record, dataset, &mut found);
+    };
+    for record in lines("msticpy/aad_logons.sentinel.jsonl") {
+        follow(Source::LogAnalytics, "signins_interactive_user", &record);
+    }
+    for record in lines("otrf/AADAuditEvents.json") {
+        follow(Source::LogAnalytics, "directory_audits", &record);
+    }
+    for record in lines("otrf/OfficeActivityEvents.json") {
+        follow(Source::LogAnalytics, "o365_audit_exchange", &record);
+    }
+    for record in lines("otrf/WindowsEvents.json") {
+        follow(Source::LogAnalytics, "windows_events", &record);
+    }
+    for line in lines("panther/azure_signin_rules.jsonl") {
+        let record = &line["log"];
+        let audit = record["category"].as_str() == Some("AuditLogs")
+            || !record["properties"]["loggedByService"].is_null();
+        follow(
+            Source::Diagnostic,
+            if audit { "directory_audits" } else { "signins_interactive_user" },
+            record,
+        );
+    }
+    for line in lines("panther/microsoft_rules.jsonl") {
+        if line["log"].get("RecordType").is_some() || line["log"].get("recordtype").is_some() {
+            follow(Source::O365, "o365_audit_general", &line["log"]);
+        }
+    }
+    // Columns that a query computed, and those of the collector that shipped the records.
+    let added = [
+        "DisplayName",
+        "InitiatingUser",
+        "InitiatingUserOrApp",
+        "Latitude",
+        "Longitude",
+        "ModifiedApplication",
+        "ModifiedApplicationObjectId",
+        "ModifiedPropertyName",
+        "Permissions",
+        "PermissionsAddedTo",
+        "ResourceAppId",
+        "keyEvents",
+        "p_log_type",
+        "p_parse_time",
+        "p_row_id",
+        "target",
+        "targetDisplayName",
+        "targetId",
+        "targetType",
+    ];
+    let lost: Vec<&String> =
+        found.iter().filter(|path| !added.contains(&path.rsplit('/').next().unwrap())).collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+/// The configuration of Connect servers holds an account, its domain, a server name, and secrets.
+#[test]
+fn connect_parameters_are_told_apart_by_type_and_name() {
+    let catalogue = Catalogue::builtin();
+    let id = |name: &str| catalogue.type_named(name).unwrap();
+    let Some(Field::By { sibling, table }) = catalogue.record_type(id("connectParameter")).field("#text")
+    else {
+        panic!("the text of a parameter is not decided by its type")
+    };
+    assert_eq!(sibling, "@type");
+    let by_type = catalogue.record_type(*table);
+    assert!(matches!(by_type.field("encrypted-string"), Some(Field::Value { kind: Kind::Secret, .. })));
+    let Some(Field::By { sibling, table }) = by_type.field("string") else {
+        panic!("the text of a plain parameter is not decided by its name")
+    };
+    assert_eq!(sibling, "@name");
+    let by_name = catalogue.record_type(*table);
+    for (name, kind) in [
+        ("UserName", Kind::Upn),
+        ("forest-login-user", Kind::Account),
+        ("last-dc", Kind::Host),
+        ("Domain.LDAP", Kind::Dn),
+        ("cookie", Kind::Secret),
+        ("anything else", Kind::Text),
+    ] {
+        assert!(
+            matches!(by_name.field(name), Some(Field::Value { kind: held, .. }) if *held == kind),
+            "{name}"
+        );
+    }
+}
+
 fn page() -> String {
     let catalogue = Catalogue::builtin();
     let origins = table("origins.json");
