@@ -120,6 +120,8 @@ struct Ends {
     offset: u64,
     /// Where the end records start.
     start: u64,
+    /// Version in the ZIP64 end record, if there is one.
+    version: Option<u16>,
 }
 
 /// Finds the end records and holds them against their canonical form.
@@ -135,6 +137,7 @@ fn ends(medium: &dyn Medium, length: u64) -> io::Result<Result<Ends, Finding>> {
         size: u64::from(u32_at(&tail, at + 12)),
         offset: u64::from(u32_at(&tail, at + 16)),
         start: length - END as u64,
+        version: None,
     };
     let before = at.checked_sub(LOCATOR);
     let wide = before.is_some_and(|at| tail.get(at..at + 4) == Some(b"PK\x06\x07"));
@@ -154,7 +157,8 @@ fn ends(medium: &dyn Medium, length: u64) -> io::Result<Result<Ends, Finding>> {
         return Ok(Err(Finding::new(Rule::EndRecord, text).at(ends.start)));
     }
     let needed = ends.count > NONE16 || ends.size > NONE32 || ends.offset > NONE32;
-    if wide != needed || (wide && version != 20 && version != 45) {
+    ends.version = wide.then_some(version);
+    if wide != needed {
         let text = "ZIP64 end records stand where they are not needed, or are missing";
         return Ok(Err(Finding::new(Rule::EndRecord, text).at(ends.start)));
     }
@@ -226,6 +230,11 @@ impl Walk<'_> {
         if !rest.is_empty() {
             let text = "the central directory holds more than its entries";
             self.findings.add(Finding::new(Rule::Directory, text).at(ends.start - rest.len() as u64));
+        }
+        let version = if entries.iter().any(|slot| slot.deflated) { 20 } else { 10 };
+        if ends.version.is_some_and(|written| written != version) {
+            let text = "the version of the ZIP64 end record is not the greatest of the entries";
+            self.findings.add(Finding::new(Rule::EndRecord, text).at(ends.start));
         }
         if self.next != ends.offset {
             let text = "the data do not end where the central directory starts";
@@ -407,11 +416,7 @@ impl<'a> Record<'a> {
         if self.u16(12) != 0 || self.u16(14) != DATE {
             wrong.push((Rule::Time, "the time stamp is not 1980-01-01 00:00"));
         }
-        let version = match (self.extra.is_empty(), method) {
-            (false, _) => 45,
-            (true, 0) => 10,
-            (true, _) => 20,
-        };
+        let version = if method == 0 { 10 } else { 20 };
         if self.u16(4) != 3 << 8 | version || self.u16(6) != version {
             wrong.push((Rule::Version, "the versions or the system are not the fixed ones"));
         }

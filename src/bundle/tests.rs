@@ -9,7 +9,6 @@ use crate::event::{Outcome, Reason};
 use crate::record::{Stated, Statement, sealed::Sealed as Seal};
 use serde::Serialize;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -211,4 +210,216 @@ fn equal_inputs_give_equal_bytes() {
     write(&out, &key);
     write(&other, &key);
     assert_eq!(fs::read(out).unwrap(), fs::read(other).unwrap());
+}
+
+/// Codes that damage may end in.
+const DAMAGE: [u8; 7] = [10, 11, 12, 13, 15, 16, 17];
+
+#[test]
+fn every_flipped_byte_of_the_smallest_bundle_is_refused() {
+    let (_folder, out) = folder();
+    let key = fixed_key();
+    smallest(&out, &key);
+    let bytes = fs::read(out).unwrap();
+    let held = Check::new(trust(&key));
+    assert_eq!(check(bytes.clone(), &held).code(), 0);
+    for at in 0..bytes.len() {
+        // One bit each, so that all eight occur; a single bit is what unused bits of deflate would hide.
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let outcome = check(damaged, &held);
+        assert!(DAMAGE.contains(&outcome.code()), "byte {at}: {}", outcome.code());
+        assert!(outcome.verified.is_none() && !outcome.findings.is_empty());
+    }
+}
+
+#[test]
+fn flipped_bytes_all_over_a_bundle_are_refused() {
+    let (_folder, out) = folder();
+    let key = fixed_key();
+    write(&out, &key);
+    let bytes = fs::read(out).unwrap();
+    let held = Check::new(trust(&key));
+    let step = bytes.len() / 400;
+    let mut positions = 0;
+    for at in (0..bytes.len()).step_by(step) {
+        for value in [0x00, 0xff, bytes[at] ^ 0x10] {
+            let mut damaged = bytes.clone();
+            damaged[at] = value;
+            let code = check(damaged, &held).code();
+            assert!(DAMAGE.contains(&code) || value == bytes[at], "byte {at}: {code}");
+        }
+        positions += 1;
+    }
+    assert!(positions >= 200);
+}
+
+#[test]
+fn every_truncation_and_every_extension_is_refused() {
+    let (_folder, out) = folder();
+    let key = fixed_key();
+    smallest(&out, &key);
+    let bytes = fs::read(out).unwrap();
+    let held = Check::new(trust(&key));
+    for length in 0..bytes.len() {
+        assert_eq!(check(bytes[..length].to_vec(), &held).code(), 10, "{length} bytes");
+    }
+    for (longer, rule) in [
+        ([&bytes[..], b"\0"].concat(), Rule::TrailingBytes),
+        ([b"MZ", &bytes[..]].concat(), Rule::Directory),
+        ([&bytes[..], &bytes[..]].concat(), Rule::Directory),
+    ] {
+        let outcome = check(longer, &held);
+        assert_eq!((outcome.code(), outcome.findings[0].rule), (10, rule));
+    }
+}
+
+#[test]
+fn a_draft_that_is_not_sealed_leaves_nothing() {
+    let (folder, out) = folder();
+    let empty = || fs::read_dir(folder.path()).unwrap().count() == 0;
+    let mut draft = Draft::create(&out, false).unwrap();
+    assert!(out.with_file_name("b.zip.partial").exists());
+    draft.append(part(Source::OnPrem, "trace", Layout::Text, &["one\n"]), about()).unwrap();
+    drop(draft);
+    assert!(empty());
+
+    let mut seen = Vec::new();
+    for stop in ["entry names", path::CHECKSUMS, path::MANIFEST, path::ATTESTATIONS] {
+        let mut draft = Draft::create(&out, false).unwrap();
+        statements(&mut draft);
+        let refused = draft.seal(facts(), &fixed_key(), &mut |name, bytes| {
+            assert!(!bytes.is_empty());
+            seen.push(name.to_owned());
+            match name == stop {
+                true => Err(crate::error::Error::new(crate::error::Kind::Privacy, "found")),
+                false => Ok(()),
+            }
+        });
+        assert_eq!(refused.err().map(|e| e.code()), Some(5));
+        assert!(empty(), "{stop}");
+    }
+    assert_eq!(seen.len(), 1 + 2 + 3 + 4, "each is asked for once, in order");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_draft_is_readable_by_its_owner_alone_and_has_one_writer() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, out) = folder();
+    let partial = out.with_file_name("b.zip.partial");
+    fs::write(&partial, b"the rest of a crash").unwrap();
+    let draft = Draft::create(&out, false).unwrap();
+    assert_eq!(fs::metadata(&partial).unwrap().permissions().mode() & 0o777, 0o600);
+    let second = Draft::create(&out, false);
+    assert_eq!(second.err().map(|e| e.code()), Some(1), "two writers");
+    assert!(partial.exists());
+    drop(draft);
+
+    fs::write(&out, b"something").unwrap();
+    assert_eq!(Draft::create(&out, false).err().map(|e| e.code()), Some(2));
+    let mut draft = Draft::create(&out, true).unwrap();
+    statements(&mut draft);
+    draft.seal(facts(), &fixed_key(), &mut nothing).unwrap();
+    assert!(fs::read(&out).unwrap().starts_with(b"PK"));
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_is_not_replaced() {
+    let (_folder, out) = folder();
+    let mut draft = Draft::create(&out, false).unwrap();
+    statements(&mut draft);
+    fs::write(&out, b"mine").unwrap();
+    assert_eq!(draft.seal(facts(), &fixed_key(), &mut nothing).err().map(|e| e.code()), Some(2));
+    assert_eq!(fs::read(&out).unwrap(), b"mine");
+    assert!(!out.with_file_name("b.zip.partial").exists());
+}
+
+#[test]
+fn what_is_out_of_order_or_out_of_grammar_is_not_written() {
+    let (_folder, out) = folder();
+    let mut draft = Draft::create(&out, false).unwrap();
+    let users = || part(Source::Graph, "users", Layout::Jsonl, &["1"]);
+    draft.append(users(), about()).unwrap();
+    assert!(draft.append(part(Source::Graph, "groups", Layout::Jsonl, &["1"]), about()).is_err());
+    let wrong = PartFacts { min_time: Some("today".into()), ..about() };
+    assert!(draft.append(users(), wrong).is_err());
+    assert_eq!(draft.append(users(), about()).unwrap(), "data/graph/users/part-00001.jsonl");
+    let fixed = Statement::fixed("x");
+    for path in ["data/x.json", "SHA256SUMS", "x.json", "meta/index/a.jsonl", "meta/A.json", "meta/../x"] {
+        assert!(draft.statement(path, &fixed).is_err(), "{path}");
+    }
+    draft.statement("meta/b.json", &fixed).unwrap();
+    assert!(draft.statement("meta/a.json", &fixed).is_err());
+    assert!(draft.append(part(Source::Portal, "users", Layout::Jsonl, &["1"]), about()).is_err());
+    drop(draft);
+
+    type Change = fn(&mut ManifestFacts);
+    let changes: [Change; 8] = [
+        |f| f.bundle_id = Some("short".into()),
+        |f| f.case_reference = Some("Greta Schmidt".into()),
+        |f| f.created_at = "2026-11-20".into(),
+        |f| f.tenant.pseudonym = Some("contoso.com".into()),
+        |f| f.tool.version = "a b".into(),
+        |f| f.learned.from = vec!["b".into(), "a".into()],
+        |f| f.completeness.status = manifest::Status::Complete,
+        |f| f.intended_recipients = vec!["greta".into()],
+    ];
+    for change in changes {
+        let mut draft = Draft::create(&out, true).unwrap();
+        statements(&mut draft);
+        let mut facts = facts();
+        change(&mut facts);
+        assert!(draft.seal(facts, &fixed_key(), &mut nothing).is_err());
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn a_bundle_whose_files_contradict_each_other_is_not_written() {
+    let (_folder, out) = folder();
+    let mut draft = Draft::create(&out, false).unwrap();
+    statements(&mut draft);
+    let facts = ManifestFacts { completeness: Completeness::of(Vec::new()), ..facts() };
+    let error = draft.seal(facts, &fixed_key(), &mut nothing).unwrap_err();
+    assert!(error.to_string().contains("completeness"), "{error}");
+    assert!(!out.exists());
+}
+
+#[test]
+#[ignore = "moves 4 GiB: for the long run"]
+fn archives_beyond_four_gibibytes_keep_the_profile() {
+    use std::io::{Seek, SeekFrom, Write};
+    /// Writes holes for zeros, so that the file takes no space.
+    struct Sparse(fs::File);
+    impl Write for Sparse {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if bytes.iter().all(|b| *b == 0) {
+                self.0.seek(SeekFrom::Current(bytes.len() as i64))?;
+                return Ok(bytes.len());
+            }
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let file = tempfile::tempfile().unwrap();
+    let mut archive = archive::Archive::new(Sparse(file.try_clone().unwrap()));
+    let small = archive::Packed::of(b"x", archive::Method::Stored).unwrap();
+    archive.append(path::README, &small).unwrap();
+    let zeros = archive::Packed::of(&vec![0; 255 << 20], archive::Method::Stored).unwrap();
+    for number in 0..17 {
+        archive.append(&format!("data/graph/users/part-{number:05}.jsonl"), &zeros).unwrap();
+    }
+    for name in [path::CHECKSUMS, path::MANIFEST, path::ATTESTATIONS] {
+        archive.append(name, &small).unwrap();
+    }
+    archive.finish().unwrap();
+    let structure = profile::read(&file, &Limits::default()).unwrap().unwrap();
+    assert!(structure.directory > u64::from(u32::MAX));
+    assert_eq!(structure.entries.len(), 21);
+    assert!(structure.entry(path::ATTESTATIONS).unwrap().header > u64::from(u32::MAX));
+    let names = zip::ZipArchive::new(&file).unwrap();
+    assert_eq!(names.len(), 21);
 }
