@@ -29,6 +29,8 @@ pub struct Events {
     queue: VecDeque<Step>,
     passed: u64,
     number: u64,
+    /// Dataset of the event before, for one that lost its channel.
+    last: Option<Stream>,
 }
 
 impl Events {
@@ -45,6 +47,7 @@ impl Events {
             queue: VecDeque::new(),
             passed: 0,
             number: 0,
+            last: None,
         })
     }
 
@@ -59,16 +62,25 @@ impl Events {
             self.number += 1;
             let value = record.and_then(|record| record.into_json_value());
             let event = value.ok().and_then(|record| event(record.data));
-            let step = match event.and_then(|event| Some((stream(&event), serde_json::to_vec(&event).ok()?)))
-            {
-                None => damaged(self.number),
-                Some((_, json)) if json.len() > self.max_record => {
-                    Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
-                }
-                Some((stream, json)) => Step::Record(stream, Raw::new(json, Form::Json)),
-            };
+            let step =
+                match event.and_then(|event| Some((self.stream(&event), serde_json::to_vec(&event).ok()?))) {
+                    None => damaged(self.number),
+                    Some((_, json)) if json.len() > self.max_record => {
+                        Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
+                    }
+                    Some((stream, json)) => Step::Record(stream, Raw::new(json, Form::Json)),
+                };
             self.queue.push_back(step);
         }
+    }
+}
+
+impl Events {
+    fn stream(&mut self, event: &Map<String, Value>) -> Stream {
+        let lost = !event.contains_key("Channel") && !event.contains_key("Provider");
+        let stream = self.last.take().filter(|_| lost).unwrap_or_else(|| stream(event));
+        self.last = Some(stream.clone());
+        stream
     }
 }
 

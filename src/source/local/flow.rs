@@ -4,6 +4,7 @@
 //! bytes. Resuming therefore reads again from the start and hands nothing on until the checkpoint
 //! of the cursor has come by.
 
+use super::Options;
 use crate::catalogue::Stream;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Outcome, Reason};
@@ -12,8 +13,6 @@ use crate::source::{Cursor, End, Fault, Item, Items};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Input bytes between two checkpoints inside a file.
-pub const CHECKPOINT_EVERY: u64 = 64 * 1024 * 1024;
 const PROGRESS_EVERY: u64 = 1024 * 1024;
 /// Faults of one reason that are named by their place; further ones are counted.
 const NAMED: u64 = 20;
@@ -103,15 +102,15 @@ impl<'a> Flow<'a> {
     pub fn new(
         inner: Box<dyn Records + 'a>,
         encoding: Option<&'static str>,
-        stop: &'a AtomicBool,
+        options: &Options<'a>,
         after: Option<&Cursor>,
     ) -> Self {
         Flow {
             inner,
             encoding,
-            stop,
+            stop: options.stop,
             skip_to: after.cloned(),
-            every: CHECKPOINT_EVERY,
+            every: options.checkpoint_every,
             pending: VecDeque::new(),
             records: 0,
             reported: 0,
@@ -120,13 +119,6 @@ impl<'a> Flow<'a> {
             faults: BTreeMap::new(),
             ended: false,
         }
-    }
-
-    /// Sets the distance of checkpoints, for tests.
-    #[must_use]
-    pub fn checkpoint_every(mut self, bytes: u64) -> Self {
-        self.every = bytes;
-        self
     }
 
     fn fault(&mut self, fault: Fault) {
@@ -271,8 +263,12 @@ mod tests {
         }
     }
 
+    fn options(stop: &AtomicBool) -> Options<'_> {
+        Options { checkpoint_every: 40, ..Options::new(stop) }
+    }
+
     fn drain(after: Option<&Cursor>, stop: &AtomicBool) -> (Vec<String>, Vec<Cursor>, End) {
-        let mut flow = Flow::new(Box::new(Ten(0)), None, stop, after).checkpoint_every(40);
+        let mut flow = Flow::new(Box::new(Ten(0)), None, &options(stop), after);
         let (mut records, mut cursors) = (Vec::new(), Vec::new());
         while let Some(item) = flow.next() {
             match item.unwrap() {
@@ -303,11 +299,11 @@ mod tests {
     fn a_foreign_cursor_is_an_error_and_a_stop_ends_at_once() {
         let go = AtomicBool::new(false);
         let cursor = Cursor("99:1".into());
-        let mut flow = Flow::new(Box::new(Ten(0)), None, &go, Some(&cursor));
+        let mut flow = Flow::new(Box::new(Ten(0)), None, &options(&go), Some(&cursor));
         assert!(std::iter::from_fn(|| flow.next()).any(|item| item.is_err()));
         assert!(flow.next().is_none());
         let stop = AtomicBool::new(true);
-        let mut flow = Flow::new(Box::new(Ten(0)), None, &stop, None);
+        let mut flow = Flow::new(Box::new(Ten(0)), None, &options(&stop), None);
         assert!(flow.next().is_some_and(|item| item.is_err_and(|e| e.kind() == Kind::Interrupted)));
         assert!(flow.next().is_none());
     }

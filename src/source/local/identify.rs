@@ -115,7 +115,8 @@ fn columns<'r, 'n>(rules: &Rules, names: impl IntoIterator<Item = &'n str>) -> S
 }
 
 fn stream(rules: &Rules, seen: &Seen<'_>, hint: &Hint) -> Option<Stream> {
-    if let Some(dataset) = &hint.section {
+    // Cmdlets write members in Pascal case; a section of anything else is judged by its members.
+    if let Some(dataset) = hint.section.as_ref().filter(|_| seen.upper && plausible(seen)) {
         return Some(Stream::new(Source::PowerShell, dataset.as_str()));
     }
     if let Some(dataset) = diagnostic(rules, seen) {
@@ -237,7 +238,14 @@ fn graph<'t>(rules: &'t Rules, seen: &Seen<'_>, hint: &Hint) -> Option<&'t str> 
         }
     }
     let shape = rules.shapes.iter().find(|s| s.fits(&seen.bits, |slot| seen.text(slot)))?;
-    Some(&shape.dataset)
+    plausible(seen).then_some(&shape.dataset)
+}
+
+/// Members that are text in every record are no objects: a description of records is none.
+fn plausible(seen: &Seen<'_>) -> bool {
+    [Slot::Id, Slot::DisplayName, Slot::UserName, Slot::RiskEvent]
+        .iter()
+        .all(|slot| !seen.raw(*slot).is_some_and(|raw| raw.starts_with(['{', '['])))
 }
 
 /// The entity set that a context URL names: what follows `$metadata#`, without the list of

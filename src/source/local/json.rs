@@ -244,6 +244,7 @@ impl<'a> Json<'a> {
         let start = self.window.offset();
         let mut at = 1;
         let mut hint = Hint::default();
+        let mut entity = false;
         loop {
             at = self.blank(at);
             let key = match self.window.data().get(at) {
@@ -268,7 +269,10 @@ impl<'a> Json<'a> {
             let first = data.get(value).copied();
             let folded = name.to_ascii_lowercase();
             let list = first == Some(b'[');
-            let section = self.rules.sections.contains_key(&folded) && matches!(first, Some(b'[' | b'{'));
+            // A record may have members of such names; it also has an identity.
+            entity |= matches!(folded.as_str(), "id" | "@odata.type");
+            let section =
+                !entity && self.rules.sections.contains_key(&folded) && matches!(first, Some(b'[' | b'{'));
             if list && matches!(folded.as_str(), "value" | "records" | "tables") || section {
                 // What stands in front of the list is needed once more only for its context.
                 self.window.consume(1);
@@ -401,7 +405,8 @@ impl<'a> Json<'a> {
             (None, _) => {
                 self.number += 1;
                 let offset = self.window.offset();
-                if self.small_value().is_none_or(|bytes| bytes != b"[]" && bytes != b"{}") {
+                let blank = |bytes: Vec<u8>| bytes.iter().filter(|b| !b.is_ascii_whitespace()).count() == 2;
+                if !self.small_value().is_some_and(blank) {
                     self.fault(Reason::UnrecognisedRecords, offset);
                 }
             }

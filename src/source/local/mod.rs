@@ -49,6 +49,8 @@ pub struct Options<'a> {
     pub accept_text: bool,
     /// Records above so many bytes are passed over.
     pub max_record: usize,
+    /// Input bytes between two checkpoints inside a file.
+    pub checkpoint_every: u64,
     /// Limits for archives.
     pub limits: Limits,
     /// Set by someone else to stop reading.
@@ -58,7 +60,13 @@ pub struct Options<'a> {
 impl<'a> Options<'a> {
     /// The defaults: known text only, records up to 16 MiB.
     pub fn new(stop: &'a AtomicBool) -> Self {
-        Options { accept_text: false, max_record: 16 * 1024 * 1024, limits: Limits::default(), stop }
+        Options {
+            accept_text: false,
+            max_record: 16 * 1024 * 1024,
+            checkpoint_every: 64 * 1024 * 1024,
+            limits: Limits::default(),
+            stop,
+        }
     }
 }
 
@@ -265,7 +273,7 @@ impl Source for LocalFiles<'_> {
             .get(&unit.id)
             .ok_or_else(|| Error::usage("an input file has changed since it was listed"))?;
         let (reader, encoding) = self.reader(place, &unit.name);
-        Ok(Box::new(Flow::new(reader, encoding, self.options.stop, after)))
+        Ok(Box::new(Flow::new(reader, encoding, &self.options, after)))
     }
 }
 

@@ -8,7 +8,7 @@ pub const INCIDENT_KEY: &str = "entra-bundle-key-1:";
 /// Prefix of a workspace key file.
 pub const WORKSPACE_KEY: &str = "entra-bundle-workspace-key-1:";
 /// First bytes of every workspace file.
-pub const WORKSPACE_MAGIC: &[u8] = b"EBWS";
+pub const WORKSPACE_MAGIC: &[u8] = b"entra-bundle/workspace\n";
 /// Prefix of the schema name of every other private file (previews, leak reports, token tables).
 pub const PRIVATE_SCHEMA: &str = "entra-bundle-private/";
 
@@ -53,7 +53,7 @@ mod tests {
         for head in [
             "entra-bundle-key-1:aaaa:00000000\n",
             "  \n entra-bundle-workspace-key-1:aaaa:00000000",
-            "EBWS\x01\0\0",
+            "entra-bundle/workspace\n\x01\0\0",
             "-----BEGIN PRIVATE KEY-----\nMC4C\n",
             "Bag Attributes\r\n-----BEGIN EC PRIVATE KEY-----\r\n",
             "entra-bundle-private/preview/1\n",

@@ -70,11 +70,6 @@ impl Scan {
     pub fn may_end(&self) -> bool {
         self.scalar
     }
-
-    /// Whether the scan stands inside a string.
-    pub fn in_string(&self) -> bool {
-        self.in_string
-    }
 }
 
 /// Whether a valid JSON text is nested deeper than [`MAX_DEPTH`].

@@ -69,11 +69,6 @@ impl<'a> Window<'a> {
         self.offset
     }
 
-    /// Bytes read so far, consumed or not.
-    pub fn read(&self) -> u64 {
-        self.offset + self.data().len() as u64
-    }
-
     /// Why the stream ended early, if it did.
     pub fn failure(&self) -> Option<Reason> {
         self.failed

@@ -66,6 +66,9 @@ slots! {
     ServicePrincipal = "serviceprincipalid",
     UserName = "userprincipalname",
     Properties = "properties",
+    Id = "id",
+    DisplayName = "displayname",
+    RiskEvent = "riskeventtype",
 }
 
 #[derive(Deserialize)]
