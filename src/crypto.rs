@@ -163,7 +163,11 @@ pub fn fingerprint(spki: &[u8]) -> String {
 }
 
 /// A private signing key in memory.
-pub struct SigningKey(Pair);
+pub struct SigningKey {
+    pair: Pair,
+    /// The PKCS#8 document: its secret part is what the leak check looks for.
+    document: Zeroizing<Vec<u8>>,
+}
 
 enum Pair {
     Ed25519(signature::Ed25519KeyPair),
@@ -211,15 +215,25 @@ impl SigningKey {
                 .hint("make one with `entra-bundle key generate signing --out FILE`")
         })?);
         if let Ok(pair) = signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der) {
-            return Ok(SigningKey(Pair::Ed25519(pair)));
+            return Ok(SigningKey { pair: Pair::Ed25519(pair), document: der });
         }
         signature::EcdsaKeyPair::from_pkcs8(
             &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
             &der,
             &rand::SystemRandom::new(),
         )
-        .map(|pair| SigningKey(Pair::P256(pair)))
+        .map(|pair| SigningKey { pair: Pair::P256(pair), document: der.clone() })
         .map_err(|_| Error::usage("not a usable signing key: Ed25519 and ECDSA P-256 are supported"))
+    }
+
+    /// The 32 secret bytes: the seed of Ed25519, the scalar of P-256. For the leak check only.
+    pub fn secret(&self) -> Zeroizing<Vec<u8>> {
+        let start = match self.pair {
+            Pair::Ed25519(_) => ED25519_PKCS8.len(),
+            // PrivateKeyInfo ‖ ECPrivateKey { version, OCTET STRING } (RFC 5915): the scalar begins at byte 36.
+            Pair::P256(_) => 36,
+        };
+        Zeroizing::new(self.document.iter().skip(start).take(32).copied().collect())
     }
 
     /// The public key as PEM.
@@ -230,21 +244,21 @@ impl SigningKey {
 
 impl Signer for SigningKey {
     fn algorithm(&self) -> Algorithm {
-        match &self.0 {
+        match &self.pair {
             Pair::Ed25519(_) => Algorithm::Ed25519,
             Pair::P256(_) => Algorithm::EcdsaP256Sha256,
         }
     }
 
     fn spki(&self) -> Vec<u8> {
-        match &self.0 {
+        match &self.pair {
             Pair::Ed25519(pair) => [ED25519_SPKI, pair.public_key().as_ref()].concat(),
             Pair::P256(pair) => [P256_SPKI, pair.public_key().as_ref()].concat(),
         }
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
-        match &self.0 {
+        match &self.pair {
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::P256(pair) => pair
                 .sign(&rand::SystemRandom::new(), message)

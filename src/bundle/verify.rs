@@ -35,8 +35,8 @@ pub struct Check {
     pub expect_case: Option<String>,
     /// The id that the bundle must have.
     pub expect_bundle: Option<String>,
-    /// Greatest age in days; needs `now`.
-    pub max_age_days: Option<u64>,
+    /// Greatest age; needs `now`.
+    pub max_age: Option<jiff::SignedDuration>,
     /// The reader's clock.
     pub now: Option<jiff::Timestamp>,
     /// Look into a bundle whose origin is not proven. Its findings are listed; it never verifies.
@@ -56,7 +56,7 @@ impl Check {
             detached: Vec::new(),
             expect_case: None,
             expect_bundle: None,
-            max_age_days: None,
+            max_age: None,
             now: None,
             inspect_untrusted: false,
             require_complete: false,
@@ -196,9 +196,10 @@ pub fn verify_medium(medium: Arc<dyn Medium>, check: &Check) -> Result<Verificat
     Ok(run.outcome(verified, findings, class))
 }
 
-fn max_age(check: &Check) -> Option<u64> {
-    let own = Some(check.trust.demands().max_age_days).filter(|days| *days > 0);
-    match (check.max_age_days, own) {
+fn max_age(check: &Check) -> Option<jiff::SignedDuration> {
+    let days = i64::try_from(check.trust.demands().max_age_days).unwrap_or(i64::MAX);
+    let own = (days > 0).then(|| jiff::SignedDuration::from_secs(days.saturating_mul(86_400)));
+    match (check.max_age, own) {
         (Some(one), Some(two)) => Some(one.min(two)),
         (one, two) => one.or(two),
     }
@@ -513,9 +514,7 @@ impl Run<'_> {
         if let (Some(now), Some(created)) = (self.check.now, grammar::time(&manifest.created_at)) {
             let age = now.as_second().saturating_sub(created.as_second());
             const DAY: i64 = 86_400;
-            if max_age(self.check)
-                .is_some_and(|days| age > i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY))
-            {
+            if max_age(self.check).is_some_and(|most| age > most.as_secs()) {
                 findings.add(Finding::new(Rule::TooOld, "the bundle is older than allowed"));
             }
             if age < -DAY {

@@ -362,11 +362,6 @@ impl Catalogue {
         self.datasets.get(id)
     }
 
-    /// All record types.
-    pub fn types(&self) -> impl Iterator<Item = &Type> {
-        self.types.iter()
-    }
-
     /// A record type.
     pub fn record_type(&self, id: TypeId) -> &Type {
         &self.types[id.0 as usize]

@@ -135,6 +135,12 @@ impl Dictionary {
         self.entities.len() as u64
     }
 
+    /// The keyed digest of all that was learned, as it stands in the manifest: bundles whose digests
+    /// differ may name the same thing differently in free text.
+    pub fn digest(&self, names: &super::Pseudonymizer) -> String {
+        names.dictionary_digest(self.entries())
+    }
+
     /// The learned entities.
     pub fn entities(&self) -> &Entities {
         &self.entities

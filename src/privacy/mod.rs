@@ -6,7 +6,7 @@ pub mod canon;
 pub mod dictionary;
 pub mod dn;
 pub mod domain;
-pub mod entities;
+
 pub mod entity;
 pub mod guid;
 pub mod hardness;
@@ -15,6 +15,7 @@ pub mod leak;
 pub mod learn;
 mod lookup;
 pub mod mac;
+pub mod people;
 pub mod proxy_address;
 pub mod render;
 pub mod secrets;

@@ -210,6 +210,11 @@ impl Workspace {
         }
     }
 
+    /// The key that opened the workspace, for the leak check, which looks for every secret in memory.
+    pub fn key(&self) -> &WorkspaceKey {
+        &self.place.key
+    }
+
     /// What [`Workspace::create`] was given.
     pub fn header(&self) -> &Value {
         &self.ledger.header

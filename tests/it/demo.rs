@@ -335,7 +335,7 @@ fn the_export_is_valid_and_uses_no_sign_in_twice() {
         }
     }
     assert_eq!(sign_ins, 5_000);
-    for path in ["onprem/AADConnect/trace-20261118-070809.log", "onprem/dsregcmd.txt", "README.txt"] {
+    for path in ["onprem/AADConnect/trace-20261118-070809.log", "onprem/dsregcmd.txt"] {
         assert!(files.contains_key(path), "{path}");
     }
     assert_eq!(files["onprem/dsregcmd.txt"][..4], [0xff, 0xfe, b'+', 0]);

@@ -72,7 +72,6 @@ impl Tenant {
     /// Writes the export folder. `dir` must not hold a former one.
     pub fn export(&self, dir: &Path) -> Result<()> {
         let folder = Folder { root: dir };
-        folder.write("README.txt", README.as_bytes())?;
         self.export_objects(&folder)?;
         self.export_sign_ins(&folder)?;
         self.export_logs(&folder)?;
@@ -209,8 +208,9 @@ impl Tenant {
     }
 }
 
-const README: &str = "\
-This folder is the export of a simulated tenant. Nobody in it exists; addresses are documentation addresses.
+/// What the folders of an export hold. It stands beside the export, not in it: it is no data.
+pub const README: &str = "\
+The folder export/ is the export of a simulated tenant. Nobody in it exists; addresses are documentation addresses.
 
 graph/     answers of Microsoft Graph: objects, configuration, logs, health
 portal/    downloads of the Entra portal: interactive sign-ins (CSV, older half), managed identities (JSON)

@@ -31,6 +31,7 @@ mod signins;
 mod tables;
 
 pub use events::SignInKind;
+pub use export::README;
 pub use originals::Original;
 pub use random::Guid;
 

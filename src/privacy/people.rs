@@ -53,7 +53,7 @@ impl Stated for Entity {}
 
 /// Collects people in the learn pass. Holds raw values: it lives as long as the seal, in memory only.
 #[derive(Default)]
-pub struct Entities {
+pub struct People {
     people: Vec<Person>,
 }
 
@@ -94,7 +94,7 @@ impl Default for UserPaths {
     }
 }
 
-impl Entities {
+impl People {
     /// No people yet.
     pub fn new() -> Self {
         Self::default()
@@ -123,7 +123,7 @@ impl Entities {
     }
 
     /// Takes over what another worker collected.
-    pub fn merge(&mut self, other: Entities) {
+    pub fn merge(&mut self, other: People) {
         self.people.extend(other.people);
     }
 
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn lines(records: &[&str]) -> Vec<Entity> {
-        let (paths, mut entities) = (UserPaths::default(), Entities::new());
+        let (paths, mut entities) = (UserPaths::default(), People::new());
         for record in records {
             entities.user(&paths, &Raw::new(record.as_bytes().to_vec(), Form::Json));
         }

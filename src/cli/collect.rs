@@ -1,0 +1,386 @@
+//! `collect` = `gather` + `seal`, and each of the two alone.
+
+use super::args::{Collect, Gather, Input, Seal, Sealing, Spool};
+use super::key::{self, Signing};
+use super::ui::{self, Terminal, Ui};
+use super::workspaces::{self, Held};
+use super::{interrupt, places, policy, when};
+use crate::bundle::{self, Draft};
+use crate::catalogue::Catalogue;
+use crate::crypto::{self, Signer as _};
+use crate::error::{self, Error, Result};
+use crate::event::Outcome;
+use crate::gather::{self, Selection};
+use crate::inspect::summary;
+use crate::privacy::{IncidentKey, Pseudonymizer, Rules};
+use crate::seal;
+use crate::source::local::{LocalFiles, Options};
+use jiff::Timestamp;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Runs `collect`.
+pub fn run(ui: Ui, args: &Collect) -> Result<u8> {
+    let finished = execute(ui, args)?;
+    ui.result(&finished.json(), &finished.text())?;
+    Ok(finished.code)
+}
+
+/// `collect` up to its result, which is not printed.
+pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
+    let now = Timestamp::now();
+    let setup = Setup::new(ui, &args.sealing)?;
+    let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref())?;
+    let mut held = begin(&args.input, &args.spool, now)?;
+    let gathered = gather_into(ui, &args.input, now, &mut held)?;
+    if gathered.records == 0 && gathered.refused > 0 {
+        ui.note(&listing_of_refused(&held)?);
+        let error = Error::new(error::Kind::Access, format!("nothing could be collected: {} files refused", gathered.refused))
+            .hint("give files of a known kind (`entra-bundle datasets`), or take text of unknown kind with --accept-text");
+        workspaces::remove(held)?;
+        return Err(error);
+    }
+    let keep = args.keep_workspace || args.spool.workspace.is_some();
+    finish(ui, setup, draft, held, keep, now)
+}
+
+/// Runs `gather`.
+pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
+    let now = Timestamp::now();
+    let mut held = begin(&args.input, &args.spool, now)?;
+    let summary = gather_into(ui, &args.input, now, &mut held)?;
+    let folder = held.folder.display().to_string();
+    let code = if summary.is_incomplete() { error::INCOMPLETE } else { 0 };
+    if summary.is_incomplete() {
+        ui.note(&listing_of_refused(&held)?);
+    }
+    ui.result(
+        &json!({"workspace": held.folder, "files": summary.units, "refused": summary.refused, "damaged": summary.damaged,
+                "records": summary.records, "code": code}),
+        &format!(
+            "workspace {folder}\nrecords   {} from {} files ({} refused, {} damaged)\nnext      entra-bundle seal --workspace {folder}\n",
+            ui::thousands(summary.records),
+            summary.units,
+            summary.refused,
+            summary.damaged
+        ),
+    )?;
+    Ok(code)
+}
+
+/// Runs `seal`.
+pub fn seal(ui: Ui, args: &Seal) -> Result<u8> {
+    let setup = Setup::new(ui, &args.sealing)?;
+    let draft = setup.draft(&args.sealing, Some(&args.workspace))?;
+    let held = workspaces::open_held(&args.workspace)?;
+    let finished = finish(ui, setup, draft, held, true, Timestamp::now())?;
+    ui.result(&finished.json(), &finished.text())?;
+    Ok(finished.code)
+}
+
+/// All that sealing needs, settled and checked before the long work starts.
+struct Setup {
+    policy: crate::privacy::Policy,
+    rules: Rules,
+    key: IncidentKey,
+    key_file: PathBuf,
+    signing: Signing,
+    case: Option<String>,
+    workers: usize,
+    bundle_id: String,
+}
+
+impl Setup {
+    fn new(ui: Ui, args: &Sealing) -> Result<Self> {
+        let policy = policy::load(&args.policy)?;
+        let rules = Rules::resolve(&policy, Catalogue::builtin())?;
+        if let Some(case) = &args.case {
+            if !bundle::grammar::is_reference(case) {
+                return Err(Error::usage("the case reference is not allowed")
+                    .hint("letters, digits, `.`, `_` and `-`, at most 64"));
+            }
+        }
+        let signing = key::signing(ui, args.sign_key.as_deref())?;
+        let (key, key_file) = key::incident(ui, args.key.as_deref())?;
+        let workers = match args.workers {
+            Some(workers) => usize::from(workers),
+            None => std::thread::available_parallelism().map_or(2, usize::from).min(16),
+        };
+        let bundle_id = bundle::new_bundle_id()?;
+        Ok(Setup { policy, rules, key, key_file, signing, case: args.case.clone(), workers, bundle_id })
+    }
+
+    /// Opens the output, so that a wrong path fails in the first second.
+    fn draft(&self, args: &Sealing, workspace: Option<&Path>) -> Result<Draft> {
+        let is_file = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"));
+        let file =
+            if is_file { args.out.clone() } else { args.out.join(format!("entra-bundle-{}.zip", self.bundle_id)) };
+        let folder = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        fs::create_dir_all(&folder).map_err(|e| Error::io(format!("cannot make the folder `{}`", folder.display()), e))?;
+        let private = [Some(self.key_file.as_path()), workspace];
+        for private in private.into_iter().flatten() {
+            refuse_beside(private, &folder)?;
+        }
+        Draft::create(&file, args.force)
+    }
+}
+
+/// Private files may not lie in the folder that holds the bundle: it is the folder people send.
+fn refuse_beside(private: &Path, folder: &Path) -> Result<()> {
+    let parent = match private.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let same = match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent == folder,
+        _ => false,
+    };
+    if same {
+        return Err(Error::usage(format!("`{}` lies in the folder that would hold the bundle", private.display()))
+            .hint("keys and workspaces stay with you: choose another folder for --out, so that it can be sent as it is"));
+    }
+    Ok(())
+}
+
+fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
+    let header = header(input)?;
+    // Checked before a workspace exists.
+    source(input)?;
+    selection(input, now)?;
+    if spool.resume {
+        workspaces::resume(spool.workspace.as_deref(), &header)
+    } else {
+        workspaces::create(spool.workspace.as_deref(), &header)
+    }
+}
+
+/// What must be equal for two runs to be one: the input, the options that choose records, the
+/// catalogue. The window stands here as it was typed; what it means is settled when the run begins
+/// and stands beside it, so that a run resumed tomorrow still means the same hours.
+fn header(input: &Input) -> Result<serde_json::Value> {
+    let mut inputs = Vec::new();
+    for path in &input.input {
+        let full = path.canonicalize().map_err(|e| {
+            Error::usage(format!("cannot read the input `{}`", path.display())).because(e).hint("check the path after --input")
+        })?;
+        inputs.push(full.display().to_string());
+    }
+    Ok(json!({
+        "schema": "entra-bundle/workspace/1",
+        "inputs": inputs,
+        "acceptText": input.accept_text,
+        "datasets": input.dataset,
+        "without": input.without,
+        "window": [input.window.since, input.window.from, input.window.to],
+        "catalogue": crypto::hex(&Catalogue::builtin().digest()),
+    }))
+}
+
+fn source(input: &Input) -> Result<LocalFiles<'static>> {
+    LocalFiles::new(input.input.clone(), Options { accept_text: input.accept_text, ..Options::new(interrupt::flag()) })
+}
+
+fn selection(input: &Input, now: Timestamp) -> Result<Selection> {
+    for id in input.dataset.iter().chain(&input.without) {
+        if Catalogue::builtin().dataset(id).is_none() {
+            return Err(Error::usage(format!("`{id}` is no dataset")).hint("`entra-bundle datasets` lists them"));
+        }
+    }
+    let window = &input.window;
+    let from = match (&window.since, &window.from) {
+        (Some(since), _) => Some(now.checked_sub(when::span(since)?).map_err(|_| Error::usage("--since is too long"))?),
+        (None, Some(from)) => Some(when::point(from, now)?),
+        (None, None) => None,
+    };
+    let to = window.to.as_deref().map(|to| when::point(to, now)).transpose()?;
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(Error::usage("the time window is empty: --from is not before --to"));
+    }
+    Ok(Selection {
+        only: input.dataset.iter().cloned().collect(),
+        without: input.without.iter().cloned().collect(),
+        from,
+        to,
+    })
+}
+
+fn gather_into(ui: Ui, input: &Input, now: Timestamp, held: &mut Held) -> Result<gather::Summary> {
+    let source = source(input)?;
+    let terminal = Terminal::new(ui);
+    let run = gather::Run {
+        source: &source,
+        selection: selection(input, now)?,
+        catalogue: Catalogue::builtin(),
+        observer: &terminal,
+        stop: interrupt::flag(),
+    };
+    gather::run(&run, &mut held.workspace).map_err(|error| kept(ui, error, held))
+}
+
+/// A failed run keeps its workspace, and says where.
+fn kept(ui: Ui, error: Error, held: &Held) -> Error {
+    ui.note(&format!("workspace kept: {}", held.folder.display()));
+    match error.kind() {
+        error::Kind::Interrupted => error.hint("run the same command again with --resume"),
+        _ => error,
+    }
+}
+
+/// Why files were refused, counted by reason: no name, because names are personal data.
+fn listing_of_refused(held: &Held) -> Result<String> {
+    let mut lines = Vec::new();
+    for note in gather::ledger(&held.workspace)? {
+        if let (Outcome::Failed | Outcome::Skipped | Outcome::Partial, Some(reason)) = (note.outcome(), note.reason()) {
+            let word = if note.records() > 0 { "damaged" } else { "refused" };
+            lines.push(format!("{word:<9} {}: {}", summary::reason(reason), note.unit.name));
+        }
+    }
+    const MOST: usize = 20;
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    if more > 0 {
+        lines.push(format!("          and {more} more"));
+    }
+    Ok(lines.join("\n"))
+}
+
+fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Timestamp) -> Result<Finished> {
+    let names = Pseudonymizer::new(&setup.key)?;
+    let terminal = Terminal::new(ui);
+    let job = seal::Job {
+        catalogue: Catalogue::builtin(),
+        policy: &setup.policy,
+        rules: &setup.rules,
+        names: &names,
+        signer: &setup.signing.key,
+        secrets: vec![
+            Zeroizing::new(setup.key.bytes().to_vec()),
+            Zeroizing::new(held.workspace.key().bytes().to_vec()),
+            setup.signing.key.secret(),
+        ],
+        workers: setup.workers,
+        bundle_id: setup.bundle_id.clone(),
+        created_at: now,
+        case: setup.case.clone(),
+        observer: &terminal,
+        stop: interrupt::flag(),
+    };
+    let done = match seal::run(&job, &held.workspace, draft) {
+        Ok(seal::Outcome::Sealed(done)) => done,
+        Ok(seal::Outcome::Leaks(leaks)) => {
+            let report = places::state()?.join(format!("leak-report-{}.json", setup.bundle_id));
+            let body = json!({"schema": "entra-bundle-private/leak-report/1", "findings": leaks});
+            places::private_folder(&places::state()?)?;
+            places::write_private(&report, &format!("{body:#}\n"))?;
+            for leak in leaks.iter().take(10) {
+                ui.note(&format!("leak      {leak}"));
+            }
+            let error = Error::new(
+                error::Kind::Privacy,
+                format!("the leak check found {} identifying values; no bundle was written", leaks.len()),
+            )
+            .hint(format!("places (no values) stand in {}", report.display()));
+            return Err(kept(ui, error, &held));
+        }
+        Err(error) => return Err(kept(ui, error, &held)),
+    };
+    let code = if done.incomplete { error::INCOMPLETE } else { 0 };
+    if done.incomplete {
+        ui.note(&listing_of_refused(&held)?);
+    }
+    if code == 0 && !keep {
+        workspaces::remove(held)?;
+    } else {
+        ui.note(&format!("workspace {} (raw data, encrypted; stays with you)", held.folder.display()));
+    }
+    Ok(Finished { setup, done: *done, code })
+}
+
+/// A sealed bundle, and what is said about it.
+pub struct Finished {
+    setup: Setup,
+    /// What was sealed.
+    pub done: seal::Done,
+    /// 0, or 3 where something is missing.
+    pub code: u8,
+}
+
+impl Finished {
+    /// Names the public key's file where it does not stand beside the private one.
+    #[must_use]
+    pub fn with_public_key(mut self, file: PathBuf) -> Self {
+        self.setup.signing.public = Some(file);
+        self
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self.setup.signing.key.algorithm() {
+            crypto::Algorithm::Ed25519 => "ed25519",
+            crypto::Algorithm::EcdsaP256Sha256 => "ecdsa-p256",
+        }
+    }
+
+    /// The block at the end of a run.
+    pub fn text(&self) -> String {
+        let (setup, done) = (&self.setup, &self.done);
+        let print = ui::grouped(&crypto::fingerprint(&setup.signing.key.spki()));
+        let short = format!("{} … {}", &print[..9], &print[print.len() - 9..]);
+        let path = done.sealed.path.display();
+        let public = setup.signing.public.as_deref().unwrap_or(Path::new("signing.pub.pem"));
+        let [complete, partial, skipped] = done.datasets;
+        let mut datasets = format!("{complete} complete");
+        for (count, word) in [(partial, "partial"), (skipped, "skipped")] {
+            if count > 0 {
+                datasets += &format!(" · {count} {word}");
+            }
+        }
+        if done.refused > 0 {
+            datasets += &format!(" · {} files refused", done.refused);
+        }
+        if self.code != 0 {
+            datasets += &format!(" (entra-bundle info {path} --missing tells why)");
+        }
+        format!(
+            "bundle    {path}   {}   sha256 {}…\n\
+             signed    {} sha256:{short}   (give this fingerprint to support by another way)\n\
+             policy    {}   {}\n\
+             records   {} in {} parts; {} members dropped that no row of the catalogue covers\n\
+             datasets  {datasets}\n\
+             key       {} stays with you: it alone turns pseudonyms back. Do not send it.\n\
+             next      entra-bundle verify {path} --public-key {}\n",
+            ui::size(done.sealed.size),
+            &done.sealed.sha256[..16],
+            self.algorithm(),
+            setup.policy.title(),
+            summary::learned(done.learned, &done.learned_from),
+            ui::thousands(done.rows),
+            ui::thousands(done.parts),
+            ui::thousands(done.undeclared),
+            setup.key_file.display(),
+            public.display(),
+        )
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> serde_json::Value {
+        let (setup, done) = (&self.setup, &self.done);
+        let [complete, partial, skipped] = done.datasets;
+        json!({
+            "bundle": &done.sealed.path, "bundleId": setup.bundle_id, "bytes": done.sealed.size,
+            "sha256": done.sealed.sha256, "contentRoot": done.sealed.manifest.hash.root,
+            "signer": {"algorithm": self.algorithm(), "fingerprint": crypto::fingerprint(&setup.signing.key.spki())},
+            "policy": setup.policy.title(), "knownIdentifiers": 0,
+            "learned": {"names": done.learned, "from": done.learned_from},
+            "records": done.rows, "parts": done.parts, "undeclaredMembersDropped": done.undeclared,
+            "datasets": {"complete": complete, "partial": partial, "skipped": skipped},
+            "filesRefused": done.refused, "incidentKey": setup.key_file, "code": self.code,
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Workspaces on this machine: where they lie, and the keys that open them.
+//!
+//! A workspace's key lies in the user's state folder, never beside the workspace. Nothing readable in
+//! a workspace tells which key is its own, so all keys of the folder are tried; there are few.
+
+use super::places;
+use crate::error::{self, Error, Result};
+use crate::workspace::{Workspace, WorkspaceKey};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A workspace with what belongs to it.
+pub struct Held {
+    /// The open workspace.
+    pub workspace: Workspace,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its key file.
+    pub key: PathBuf,
+}
+
+/// Makes a workspace in `folder`, or in a new folder below the state folder.
+pub fn create(folder: Option<&Path>, header: &serde_json::Value) -> Result<Held> {
+    let state = places::state()?;
+    let name = crate::crypto::hex(&crate::crypto::random::<8>()?);
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => {
+            let all = state.join("workspaces");
+            places::private_folder(&all)?;
+            all.join(&name)
+        }
+    };
+    let keys = state.join("keys");
+    places::private_folder(&keys)?;
+    let file = keys.join(format!("workspace-{name}.key"));
+    let key = WorkspaceKey::generate()?;
+    places::write_private(&file, &(key.to_text().to_string() + "\n"))?;
+    match Workspace::create(&folder, &key, header) {
+        Ok(workspace) => Ok(Held { workspace, folder, key: file }),
+        Err(error) => {
+            let _ = fs::remove_file(&file);
+            Err(error)
+        }
+    }
+}
+
+/// Opens the workspace in `folder` with whichever key fits.
+pub fn open(folder: &Path) -> Result<Workspace> {
+    Ok(open_held(folder)?.workspace)
+}
+
+/// As [`open`], with the key file.
+pub fn open_held(folder: &Path) -> Result<Held> {
+    if !Workspace::is_workspace(folder) {
+        return Err(Error::usage(format!("`{}` is no workspace", folder.display()))
+            .hint("`gather --workspace DIR` and `collect --keep-workspace` make one"));
+    }
+    for file in key_files()? {
+        let key = WorkspaceKey::parse(&places::read_small(&file, "workspace key")?)?;
+        match Workspace::open(folder, &key) {
+            Ok(workspace) => return Ok(Held { workspace, folder: folder.to_owned(), key: file }),
+            Err(error) if error.kind() == error::Kind::Decryption => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::new(error::Kind::Decryption, format!("no key on this machine opens the workspace `{}`", folder.display()))
+        .hint("its key was made in the state folder of the user who gathered; it is needed to read the workspace"))
+}
+
+/// The workspace whose header equals `header`: the given folder, or the only one that matches.
+pub fn resume(folder: Option<&Path>, header: &serde_json::Value) -> Result<Held> {
+    if let Some(folder) = folder {
+        let held = open_held(folder)?;
+        if held.workspace.header() != header {
+            return Err(Error::usage(format!("the workspace `{}` was gathered with other input or options", folder.display()))
+                .hint("give the same --input, window and datasets as the first run, or start afresh in another folder"));
+        }
+        return Ok(held);
+    }
+    let mut found = Vec::new();
+    let all = places::state()?.join("workspaces");
+    let mut folders: Vec<PathBuf> = match fs::read_dir(&all) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| Workspace::is_workspace(p)).collect(),
+        Err(_) => Vec::new(),
+    };
+    folders.sort();
+    for folder in folders {
+        // A workspace that another process uses, or whose key is gone, is not ours to resume.
+        if let Ok(held) = open_held(&folder)
+            && held.workspace.header() == header
+        {
+            found.push(held);
+        }
+    }
+    match found.len() {
+        0 => Err(Error::usage("no interrupted run has the same input and options").hint("run again without --resume")),
+        1 => found.pop().ok_or_else(|| Error::new(error::Kind::Internal, "lost a workspace")),
+        _ => {
+            let names: Vec<String> = found.iter().map(|held| held.folder.display().to_string()).collect();
+            Err(Error::usage("several interrupted runs match").hint(format!("name one with --workspace: {}", names.join(", "))))
+        }
+    }
+}
+
+/// Removes a workspace and its key.
+pub fn remove(held: Held) -> Result<()> {
+    let Held { workspace, folder, key } = held;
+    drop(workspace);
+    Workspace::remove(&folder)?;
+    fs::remove_file(&key).map_err(|e| Error::io(format!("cannot remove `{}`", key.display()), e))
+}
+
+fn key_files() -> Result<Vec<PathBuf>> {
+    let folder = places::state()?.join("keys");
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            name.starts_with("workspace-") && name.ends_with(".key")
+        })
+        .collect();
+    files.sort();
+    Ok(files)
+}
