@@ -77,7 +77,7 @@ pub fn is_public_guid(guid: &[u8; 16]) -> bool {
 
 /// The published name of the id: of an application, a role, a permission, an authenticator, a tenant.
 pub fn first_party_name(guid: &[u8; 16]) -> Option<&'static str> {
-    index().names.get(guid).map(String::as_str)
+    Some(index().names.get(guid)?.as_str())
 }
 
 /// Whether this is the name of a first-party application, compared without case.

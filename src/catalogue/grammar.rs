@@ -118,35 +118,34 @@ impl Grammar {
         }
         match self {
             Grammar::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
-            Grammar::Duration => {
-                bytes.len() <= 40
-                    && bytes.iter().any(u8::is_ascii_digit)
-                    && bytes.iter().all(|b| b.is_ascii_digit() || b"PYMWDTHS:.,-".contains(b))
-            }
+            Grammar::Duration => bytes.len() <= 40 && is_duration(value),
             Grammar::Guid => {
                 let hex = bytes.iter().filter(|b| b.is_ascii_hexdigit()).count();
                 hex == 32
                     && bytes.iter().all(|b| b.is_ascii_hexdigit() || b"-{}".contains(b))
                     && bytes.len() <= 38
             }
-            Grammar::IsoCountry => {
-                (2..=3).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_alphabetic)
-            }
+            Grammar::IsoCountry => match bytes.len() {
+                2 => bytes.iter().all(u8::is_ascii_alphabetic),
+                3 => bytes.iter().all(u8::is_ascii_uppercase),
+                _ => false,
+            },
             Grammar::IsoLanguage => {
-                (2..=16).contains(&bytes.len())
-                    && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+                let mut tags = value.split('-');
+                bytes.len() <= 16
+                    && tags.next().is_some_and(|tag| {
+                        (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphabetic())
+                    })
+                    && tags.all(|tag| {
+                        (2..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric())
+                    })
             }
             Grammar::Number => {
                 bytes.len() <= 40
                     && bytes.iter().any(u8::is_ascii_digit)
                     && bytes.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b))
             }
-            Grammar::Timestamp => {
-                let plain = |b: u8| b.is_ascii_digit() || b"-:./+, TZAPM\\".contains(&b);
-                bytes.len() <= 48
-                    && bytes.iter().any(u8::is_ascii_digit)
-                    && (value.bytes().all(plain) || value.trim_start_matches('\\').starts_with("/Date("))
-            }
+            Grammar::Timestamp => bytes.len() <= 48 && is_timestamp(value),
             Grammar::Token => {
                 bytes.len() == 15
                     && bytes[0].is_ascii_lowercase()
@@ -183,6 +182,64 @@ impl Grammar {
             _ => false,
         }
     }
+}
+
+/// `P1DT2H`, `-PT5M`, `01:00:00`, `7.00:00:00`, `0.25`: letters only as units after a number.
+fn is_duration(value: &str) -> bool {
+    let value = value.strip_prefix('-').unwrap_or(value);
+    if let Some(units) = value.strip_prefix('P') {
+        let mut digit = false;
+        let mut any = false;
+        for b in units.bytes() {
+            match b {
+                b'0'..=b'9' => digit = true,
+                b'.' | b',' if digit => {}
+                b'T' if !digit => {}
+                b'Y' | b'M' | b'W' | b'D' | b'H' | b'S' if digit => {
+                    digit = false;
+                    any = true;
+                }
+                _ => return false,
+            }
+        }
+        return any && !digit;
+    }
+    value.starts_with(|c: char| c.is_ascii_digit())
+        && value.bytes().all(|b| b.is_ascii_digit() || b":.".contains(&b))
+}
+
+/// Words that stand in dates and times.
+const TIME_WORDS: &[&str] = &[
+    "am", "apr", "aug", "date", "dec", "feb", "fri", "gmt", "jan", "jul", "jun", "mar", "may", "mon", "nov",
+    "oct", "pm", "sat", "sep", "sun", "t", "thu", "tue", "utc", "wed", "z",
+];
+
+/// A date (year of four digits with month and day, in any order), a time with colons, both, Unix
+/// seconds to .NET ticks as plain digits, or `/Date(…)/`. A telephone number is none of these.
+fn is_timestamp(value: &str) -> bool {
+    let value = value.trim();
+    if value.bytes().all(|b| b.is_ascii_digit()) {
+        return (10..=19).contains(&value.len());
+    }
+    let words = value.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let known = words.clone().all(|word| TIME_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)));
+    if !known || !value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-:./+, ()\\".contains(&b)) {
+        return false;
+    }
+    if value.trim_start_matches('\\').starts_with("/Date(") {
+        return value.bytes().any(|b| b.is_ascii_digit());
+    }
+    let start = value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == ',' || c == ' ');
+    let date = start.split([' ', 'T', 't', ',']).next().unwrap_or_default();
+    let mut groups = date.split(['-', '/', '.']).map(str::len);
+    let lengths = [groups.next(), groups.next(), groups.next()];
+    let short = |length: Option<usize>| matches!(length, Some(1 | 2));
+    let dated = matches!(lengths, [Some(4), b, c] if short(b) && short(c))
+        || matches!(lengths, [a, b, Some(4 | 2)] if short(a) && short(b));
+    let timed = date.split_once(':').is_some_and(|(hour, _)| matches!(hour.len(), 1 | 2));
+    // `Tue, 03 May 2016 14:39:16 GMT`
+    let worded = words.count() > 1 && matches!(date.len(), 1 | 2) && value.contains(':');
+    dated || timed || worded
 }
 
 fn among(list: &[String], value: &str) -> bool {
@@ -262,8 +319,39 @@ mod tests {
             "/Date(1613679244000)/",
             "638452192890000000",
             "2024-03-05",
+            "2024-03-05T7:08:09.123Z",
+            "3/5/2024 17:08",
+            "2023-07-26 23:00:20.889",
+            "2024-03-05T07:08:09.0000000Z ",
+            "1709622489",
+            "2019-01-24 19:15:26.000 UTC",
+            "Tue, 03 May 2016 14:39:16 GMT",
+            "07:08:09.123",
         ] {
             assert!(Grammar::Timestamp.fits(time), "{time}");
         }
+        for other in ["555-123-4567", "+49 170 1234567", "Pat 12", "Pat1", "May 5", "(555) 123", "12"] {
+            assert!(!Grammar::Timestamp.fits(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn durations_have_their_forms_and_no_others() {
+        for duration in ["P1D", "PT1H30M", "-PT0.5S", "P90D", "00:30:00", "7.00:00:00", "90.00:00:00", "250"]
+        {
+            assert!(Grammar::Duration.fits(duration), "{duration}");
+        }
+        for other in ["P", "PAT", "PT", "Smyth1", "555-1234", "SMYTH", "P1", "1D"] {
+            assert!(!Grammar::Duration.fits(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_given_name_is_neither_a_language_nor_a_country() {
+        let (language, country) = (Grammar::IsoLanguage, Grammar::IsoCountry);
+        assert!(language.fits("en-US") && language.fits("zh-Hans-CN") && language.fits("de"));
+        assert!(!language.fits("Greta") && !language.fits("Anne-Marie"));
+        assert!(country.fits("DE") && country.fits("us") && country.fits("USA"));
+        assert!(!country.fits("Bob") && !country.fits("Pat Lee"));
     }
 }
