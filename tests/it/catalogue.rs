@@ -162,12 +162,14 @@ fn sign_ins_and_audits_have_the_columns_that_filters_name() {
 
 /// Kinds whose values at least one preset keeps, and which are technical: their fields name a grammar.
 const TECHNICAL: &[Kind] = &[
+    Kind::AppId,
     Kind::Asn,
     Kind::EventTime,
     Kind::Fact,
     Kind::Platform,
     Kind::ProfileTime,
     Kind::PublicId,
+    Kind::PublicThumbprint,
     Kind::RiskDetail,
     Kind::TraceId,
 ];
