@@ -64,7 +64,7 @@ static PATTERNS: &[Pattern] = &[
     // Microsoft's fixed phrases. The en dash is one of three bytes, all of which stand here.
     Pattern { id: "phrase", max: 128, also: " _-.,/()&:%\u{2013}" },
     // Thumbprints and key identifiers in hexadecimal or base64, with or without colons.
-    Pattern { id: "thumbprint", max: 128, also: "+/=-_: " },
+    Pattern { id: "thumbprint", max: 128, also: "+/=-_:" },
     Pattern { id: "word", max: 64, also: "" },
 ];
 
