@@ -4,11 +4,13 @@
 //! Well-known SIDs name no one and stay; every SID that could name a domain is mapped.
 
 use super::guid::swap_order;
-use super::token::{Pseudonymizer, hex_bytes, hex_text, is_upper_hex};
+use super::token::{Letter, Pseudonymizer, hex_bytes, hex_text, is_upper_hex};
 use crate::crypto::MacKey;
 
 /// RIDs below this are built in (500 Administrator, 512 Domain Admins …) and stay.
 const FIRST_RID: u32 = 1000;
+/// Identifier authority of personal Microsoft accounts: the numbers identify the account.
+const MICROSOFT_ACCOUNT: u64 = 11;
 
 impl Pseudonymizer {
     /// Pseudonym of a SID in text. Well-known SIDs are returned as they are. `None` if it is no SID
@@ -16,6 +18,9 @@ impl Pseudonymizer {
     pub fn sid(&self, s: &str) -> Option<String> {
         let s = s.trim();
         let sid = Sid::parse(s)?;
+        if sid.authority == MICROSOFT_ACCOUNT {
+            return Some(self.token(Letter::K, s));
+        }
         Some(match self.map_sid(&sid)? {
             // The case of the `S` is dress.
             Some(mapped) => format!("{}{}", s.get(..1)?, &mapped.text()[1..]),
@@ -26,6 +31,9 @@ impl Pseudonymizer {
     /// [`sid`](Self::sid) for the binary form in hex, as extended DNs carry it.
     pub(super) fn sid_hex(&self, s: &str) -> Option<String> {
         let sid = Sid::from_bytes(&hex_bytes(s)?)?;
+        if sid.authority == MICROSOFT_ACCOUNT {
+            return Some(self.token(Letter::K, &sid.text()));
+        }
         Some(match self.map_sid(&sid)? {
             Some(mapped) => hex_text(&mapped.bytes(), is_upper_hex(s)),
             None => s.to_owned(),
@@ -224,6 +232,12 @@ mod tests {
     use super::super::token::sample;
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn the_sid_of_a_personal_microsoft_account_does_not_stay() {
+        let token = sample().sid("S-1-11-96-3623454863-58364-18864-2661722203-1597581903").unwrap();
+        assert!(token.starts_with("k-") && token.len() == 15, "{token}");
+    }
 
     #[test]
     fn rids_are_permuted_and_come_back() {
