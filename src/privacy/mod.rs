@@ -1,4 +1,8 @@
 //! Privacy: policy, pseudonyms, the redactor and the leak check.
+//!
+//! [`IncidentKey`] and [`Pseudonymizer`] make tokens; [`Policy`] and [`Rules`] say what happens to
+//! each kind and field; [`Redactor`] rewrites records with the
+//! learned [`Dictionary`].
 
 pub mod account;
 pub mod address;
@@ -6,9 +10,10 @@ pub mod canon;
 pub mod dictionary;
 pub mod dn;
 pub mod domain;
-
 pub mod entity;
+pub mod generalize;
 pub mod guid;
+pub mod guid_decision;
 pub mod hardness;
 pub mod key;
 pub mod leak;
@@ -16,12 +21,20 @@ pub mod learn;
 mod lookup;
 pub mod mac;
 pub mod people;
+pub mod plan;
+pub mod policy;
 pub mod proxy_address;
+pub mod redactor;
 pub mod render;
+pub mod renderer;
+pub mod rewrite;
+pub mod rules;
 pub mod secrets;
 pub mod sid;
+pub mod tally;
 pub mod text;
 pub mod token;
+
 pub mod vocabulary;
 
 pub use canon::{canon, canon_domain};
@@ -31,6 +44,10 @@ pub use guid::{guid_of_anchor, guid_of_connector, parse_guid};
 pub use key::IncidentKey;
 pub use learn::Learner;
 pub use lookup::fold_word;
+pub use policy::Policy;
+pub use redactor::Redactor;
+pub use rules::Rules;
 pub use sid::guid_of_sid;
+pub use tally::Tally;
 pub use text::TextEngine;
 pub use token::{Letter, Parts, Pseudonymizer, is_token};

@@ -1,0 +1,368 @@
+//! The policy file `entra-bundle/policy/1` as it is written. What the fields may say together is
+//! checked in `check`; nothing here decides about a value.
+
+use crate::kind::Kind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What happens to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Do {
+    /// Stays if it fits the grammar of its field; text is scanned.
+    Keep,
+    /// The field is removed.
+    Drop,
+    /// The value becomes `[redacted:<kind>]`.
+    Redact,
+    /// The value becomes a keyed token in the format of its kind.
+    Pseudonymize,
+    /// A fresh token each time. Not in this version.
+    Random,
+    /// The value becomes coarser.
+    Generalize,
+    /// Times move by a secret offset. Not in this version.
+    DateShift,
+    /// Leading or trailing characters stay. Not in this version.
+    Mask,
+    /// The value is encrypted. Not in this version.
+    Encrypt,
+    /// Identities inside the text are treated, the wording stays.
+    Scan,
+    /// The value is decoded and its parts are treated by their own kinds.
+    Parse,
+    /// Keyed hash in the form of a thumbprint.
+    Hash,
+}
+
+/// How coarse a generalised value is, or how much of a composite stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Place: city and state stay, coordinates are rounded to one decimal.
+    City,
+    /// Place: the state stays.
+    State,
+    /// Place: only fields of kind `country` stay.
+    Country,
+    /// User agent: family, major version and system.
+    Parsed,
+    /// User agent: family.
+    Family,
+    /// Platform: system and its major version.
+    Major,
+    /// DN: number of its parts.
+    Depth,
+}
+
+/// Precision of a truncated time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Minutes and seconds are cut.
+    Hour,
+    /// The time of day is cut.
+    Day,
+    /// The day is cut.
+    Month,
+}
+
+/// What a value is decoded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoder {
+    /// JSON text.
+    Json,
+    /// An address: its query is removed, the rest is scanned.
+    Url,
+}
+
+/// Parameters that may stand beside `do`. Which ones each treatment takes is a closed table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Parameters {
+    /// With `generalize`: how coarse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// With `generalize` of times: what stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// With `generalize` of addresses: bits of an IPv4 address that stay distinguishable (8 to 32).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v4: Option<u8>,
+    /// With `generalize` of addresses: bits of an IPv6 address that stay distinguishable (32 to 128).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v6: Option<u8>,
+    /// With `keep`: what a kept value must look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grammar: Option<String>,
+    /// With `keep` and a grammar: fitting values are not scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbatim: Option<bool>,
+    /// With `parse`: the form of the value.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub decode: Option<Decoder>,
+}
+
+/// The rule of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What happens.
+    #[serde(rename = "do")]
+    pub action: Do,
+    /// See [`Parameters::level`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// See [`Parameters::unit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// See [`Parameters::v4`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v4: Option<u8>,
+    /// See [`Parameters::v6`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v6: Option<u8>,
+    /// See [`Parameters::decode`].
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub decode: Option<Decoder>,
+    /// Why, in words that a privacy officer understands.
+    pub reason: String,
+    /// The decision that allows a rule looser than the inherited one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Last day (`YYYY-MM-DD`) on which a looser rule works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// Another treatment, or another kind, for the fields that a selector names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// Name for people; stays private.
+    pub id: String,
+    /// Dataset id, or `*`.
+    pub dataset: String,
+    /// JSON pointer with `*`, `**` and `{a,b}`, or `column:<header>`, or `xml://element/@attribute`.
+    pub select: String,
+    /// What happens instead.
+    #[serde(default, rename = "do", skip_serializing_if = "Option::is_none")]
+    pub action: Option<Do>,
+    /// What the value is instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// See [`Parameters::level`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// See [`Parameters::unit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// See [`Parameters::v4`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v4: Option<u8>,
+    /// See [`Parameters::v6`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v6: Option<u8>,
+    /// See [`Parameters::grammar`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grammar: Option<String>,
+    /// See [`Parameters::verbatim`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbatim: Option<bool>,
+    /// See [`Parameters::decode`].
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub decode: Option<Decoder>,
+    /// With `parse`: the sibling (`../name`) whose value says what this value is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// With `by`: the catalogue type (`builtin:<type>`) whose members are the possible names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The decision that allows an exception looser than what it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Last day (`YYYY-MM-DD`) on which a looser exception works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// A text that ships in a bundle only when it is marked public.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// The text.
+    pub text: String,
+    /// Whether it may stand in a bundle.
+    #[serde(default)]
+    pub public: bool,
+}
+
+/// What happens to kept values outside their grammar.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outside {
+    /// They are treated as text.
+    #[default]
+    Scan,
+    /// They are dropped.
+    Drop,
+}
+
+macro_rules! fixed {
+    ($(#[$doc:meta])* $name:ident $text:literal $variant:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        pub enum $name {
+            /// The only choice.
+            #[default]
+            #[serde(rename = $text)]
+            $variant,
+        }
+    };
+}
+fixed!(/** Fate of fields that the catalogue does not declare. */ UnknownField "drop" Drop);
+fixed!(/** Treatment of member names that the catalogue does not declare. */ UnknownKey "as-value" AsValue);
+fixed!(/** Fate of numbers where no number is declared. */ UnknownNumber "drop" Drop);
+fixed!(/** Fate of GUIDs that nothing explains. */ UnknownGuid "pseudonymize" Pseudonymize);
+fixed!(/** Fate of files that nothing recognises. */ UnknownFile "reject" Reject);
+fixed!(/** Where pseudonyms of addresses lie. */ Family "documentation" Documentation);
+fixed!(/** The version of the file format. */ Version1 "entra-bundle/policy/1" V1);
+
+/// What happens to what the catalogue does not know. All but the last have one safe choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// Undeclared fields.
+    pub unknown_field: UnknownField,
+    /// Undeclared member names.
+    pub unknown_key: UnknownKey,
+    /// Undeclared numbers.
+    pub unknown_number: UnknownNumber,
+    /// Unexplained GUIDs.
+    pub unknown_guid: UnknownGuid,
+    /// Unrecognised files.
+    pub unknown_file: UnknownFile,
+    /// Kept values outside their grammar; inherited if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_grammar: Option<Outside>,
+}
+
+/// Built-in lists of values that stay readable. Literals are not supported in this version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keep {
+    /// Lists of GUIDs.
+    pub guids: Vec<String>,
+    /// Lists of domains.
+    pub domains: Vec<String>,
+    /// Lists of addresses.
+    pub ips: Vec<String>,
+    /// Accounts.
+    pub accounts: Vec<String>,
+}
+
+/// Treatment of private addresses.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Private {
+    /// They stay.
+    Keep,
+    /// They are treated as public ones.
+    #[default]
+    Pseudonymize,
+    /// They are dropped.
+    Drop,
+}
+
+/// Choices for addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ip {
+    /// Where pseudonyms of addresses lie.
+    pub family: Family,
+    /// Private addresses; inherited if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private: Option<Private>,
+    /// Keep addresses of risk detections. Only `false` is supported in this version.
+    pub keep_risky: bool,
+}
+
+/// A policy file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The version of the format.
+    pub schema: Version1,
+    /// Name of the policy; stays private unless built in.
+    pub id: String,
+    /// Its version; rises with every change.
+    pub version: u32,
+    /// The preset that this policy changes: `builtin:minimal@1`, `builtin:balanced@1` or `builtin:strict@1`.
+    #[serde(default)]
+    pub extends: Vec<String>,
+    /// Whether each incident needs an approval of its own.
+    #[serde(default)]
+    pub per_incident: bool,
+    /// What the data is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Shown>,
+    /// Who receives it.
+    pub recipient: Shown,
+    /// Who holds the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_held_by: Option<String>,
+    /// After how many days key and bundle are to be destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_days: Option<u32>,
+    /// What is not known.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// One rule per kind; kinds not listed come from the preset.
+    #[serde(default)]
+    pub kinds: BTreeMap<Kind, Rule>,
+    /// Fields treated otherwise.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
+    /// Values that stay readable.
+    #[serde(default)]
+    pub keep: Keep,
+    /// Addresses.
+    #[serde(default)]
+    pub ip: Ip,
+}
+
+impl Rule {
+    /// The parameters beside `do`.
+    pub fn parameters(&self) -> Parameters {
+        Parameters {
+            level: self.level,
+            unit: self.unit,
+            v4: self.v4,
+            v6: self.v6,
+            decode: self.decode,
+            ..Parameters::default()
+        }
+    }
+}
+
+impl Exception {
+    /// The parameters beside `do`.
+    pub fn parameters(&self) -> Parameters {
+        Parameters {
+            level: self.level,
+            unit: self.unit,
+            v4: self.v4,
+            v6: self.v6,
+            grammar: self.grammar.clone(),
+            verbatim: self.verbatim,
+            decode: self.decode,
+        }
+    }
+}

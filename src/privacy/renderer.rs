@@ -1,0 +1,508 @@
+//! Kind → treatment → function of the pseudonymiser: the one place where a value becomes its
+//! replacement. It fails closed: a value of a hidden kind that does not look like its kind is
+//! replaced all the same, by its shape if it has one, else by a token of its kind.
+//!
+//! A direct-mapped cache of fixed size remembers recent replacements.
+
+use super::generalize;
+use super::guid_decision::{self, Fate};
+use super::policy::model::Private;
+use super::policy::treatment::{Coarse, Treatment};
+use super::render::{Render, Rendered};
+use super::rules::{PlacePart, Rules};
+use super::{Dictionary, Leaf, Letter, Parts, Pseudonymizer, parse_guid};
+use crate::kind::Kind;
+
+/// Slots of the cache.
+const SLOTS: usize = 1 << 14;
+/// Longest value that is remembered.
+const REMEMBERED: usize = 192;
+
+/// What became of the values of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindCounts {
+    /// They stayed.
+    pub kept: u64,
+    /// They were replaced.
+    pub replaced: u64,
+    /// They were dropped.
+    pub dropped: u64,
+}
+
+/// Treats values of known kinds under resolved rules.
+pub struct Renderer<'r> {
+    rules: &'r Rules,
+    names: &'r Pseudonymizer,
+    dictionary: &'r Dictionary,
+    cache: Vec<Option<Box<Remembered>>>,
+    counts: Vec<KindCounts>,
+    inside: Option<Kind>,
+}
+
+struct Remembered {
+    kind: Kind,
+    inside: Option<Kind>,
+    value: Vec<u8>,
+    replacement: Vec<u8>,
+    outcome: Rendered,
+}
+
+impl<'r> Renderer<'r> {
+    /// A renderer with an empty cache.
+    pub fn new(rules: &'r Rules, names: &'r Pseudonymizer, dictionary: &'r Dictionary) -> Self {
+        Renderer {
+            rules,
+            names,
+            dictionary,
+            cache: std::iter::repeat_with(|| None).take(SLOTS).collect(),
+            counts: vec![KindCounts::default(); Kind::COUNT],
+            inside: None,
+        }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &'r Rules {
+        self.rules
+    }
+
+    /// The pseudonymiser.
+    pub fn names(&self) -> &'r Pseudonymizer {
+        self.names
+    }
+
+    /// What became of the values, by kind.
+    pub fn counts(&self) -> &[KindCounts] {
+        &self.counts
+    }
+
+    /// Says that the values to come stand in the text of a kept field of this kind (or no longer do).
+    pub fn inside(&mut self, kind: Option<Kind>) {
+        self.inside = kind;
+    }
+
+    /// Replaces a value of a hidden kind that may be a GUID: one that Microsoft publishes stays.
+    pub fn render_as_hidden(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let outcome = match parse_guid(value) {
+            Some(guid)
+                if guid_decision::is_public(&guid)
+                    && !self.dictionary.is_entity(&guid, self.rules.entities()) =>
+            {
+                Rendered::Kept
+            }
+            _ => self.replace(kind, value, out),
+        };
+        self.count(kind, outcome);
+        outcome
+    }
+
+    /// Replaces a value whatever the rule of its kind: an exception or a field says so.
+    pub fn pseudonymize(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let outcome = self.replace(kind, value, out);
+        self.count(kind, outcome);
+        outcome
+    }
+
+    /// Makes a value coarser.
+    pub fn generalize(
+        &mut self,
+        kind: Kind,
+        coarse: Coarse,
+        part: PlacePart,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Rendered {
+        let outcome = self.coarser(kind, coarse, part, value, out);
+        self.count(kind, outcome);
+        outcome
+    }
+
+    /// Replaces a thumbprint by its keyed hash.
+    pub fn hash(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let hashed = self.names.thumbprint(value).unwrap_or_else(|| self.names.token(Letter::A, value));
+        out.extend_from_slice(hashed.as_bytes());
+        self.count(kind, Rendered::Replaced);
+        Rendered::Replaced
+    }
+
+    fn count(&mut self, kind: Kind, outcome: Rendered) {
+        let counts = &mut self.counts[kind as usize];
+        match outcome {
+            Rendered::Kept | Rendered::Scan => counts.kept += 1,
+            Rendered::Replaced => counts.replaced += 1,
+            Rendered::Dropped => counts.dropped += 1,
+        }
+    }
+
+    fn treat(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        if is_nothing(value) {
+            return Rendered::Kept;
+        }
+        if guid_decision::may_be_guid(value)
+            && let Some(guid) = parse_guid(value)
+        {
+            return match guid_decision::decide(self.rules, self.dictionary, kind, self.inside, &guid) {
+                Fate::Keep => Rendered::Kept,
+                Fate::Drop => Rendered::Dropped,
+                Fate::Pseudonymize => self.replace(kind, value, out),
+            };
+        }
+        match self.rules.treatment(kind) {
+            Treatment::Keep => self.kept(kind, value, out),
+            Treatment::Drop | Treatment::Redact => Rendered::Dropped,
+            Treatment::Scan | Treatment::Parse(_) => Rendered::Scan,
+            Treatment::Pseudonymize => self.replace(kind, value, out),
+            Treatment::Hash => self.hash(kind, value, out),
+            Treatment::Generalize(coarse) => self.coarser(kind, coarse, PlacePart::Mixed, value, out),
+        }
+    }
+
+    /// A kind that stays may still be another dress of an entity's GUID.
+    fn kept(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let guid = match kind {
+            Kind::Sid | Kind::EntraSid => super::guid_of_sid(value),
+            Kind::Anchor => super::guid_of_anchor(value),
+            _ => None,
+        };
+        match guid {
+            Some(guid) if self.dictionary.is_entity(&guid, self.rules.entities()) => {
+                self.replace(kind, value, out)
+            }
+            _ => Rendered::Kept,
+        }
+    }
+
+    fn coarser(
+        &mut self,
+        kind: Kind,
+        coarse: Coarse,
+        part: PlacePart,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Rendered {
+        if is_nothing(value) {
+            return Rendered::Kept;
+        }
+        let coarser = match coarse {
+            Coarse::Place(level) => generalize::place(value, part, level),
+            Coarse::Time(unit) => generalize::time(value, unit),
+            Coarse::Agent(level) => Some(generalize::agent(value, level)),
+            Coarse::Platform => generalize::platform(value),
+            Coarse::Depth => generalize::depth(value),
+            Coarse::Address { v4, v6 } => match self.class(value) {
+                Some(outcome) => return outcome,
+                None => match generalize::network(value, v4, v6) {
+                    Some(network) => self.names.network(&network),
+                    None => return self.replace(kind, value, out),
+                },
+            },
+        };
+        match coarser {
+            Some(text) if text == value => Rendered::Kept,
+            Some(text) => {
+                out.extend_from_slice(text.as_bytes());
+                Rendered::Replaced
+            }
+            None => Rendered::Dropped,
+        }
+    }
+
+    /// Addresses whose class alone decides.
+    fn class(&self, value: &str) -> Option<Rendered> {
+        let base = value.split_once('/').map_or(value, |(base, _)| base);
+        let ip = generalize::address(base)?;
+        if generalize::special(ip) {
+            return Some(Rendered::Kept);
+        }
+        if generalize::private(ip) {
+            return match self.rules.private_addresses() {
+                Private::Keep => Some(Rendered::Kept),
+                Private::Drop => Some(Rendered::Dropped),
+                Private::Pseudonymize => None,
+            };
+        }
+        None
+    }
+
+    /// Replaces a value; looks into the cache first.
+    fn replace(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        if is_nothing(value) {
+            return Rendered::Kept;
+        }
+        if value.len() > REMEMBERED {
+            return self.make(kind, value, out);
+        }
+        let at = slot(kind, self.inside, value.as_bytes());
+        if let Some(known) = &self.cache[at]
+            && known.kind == kind
+            && known.inside == self.inside
+            && known.value == value.as_bytes()
+        {
+            out.extend_from_slice(&known.replacement);
+            return known.outcome;
+        }
+        let start = out.len();
+        let outcome = self.make(kind, value, out);
+        let inside = self.inside;
+        match &mut self.cache[at] {
+            Some(known) => {
+                known.kind = kind;
+                known.inside = inside;
+                known.value.clear();
+                known.value.extend_from_slice(value.as_bytes());
+                known.replacement.clear();
+                known.replacement.extend_from_slice(&out[start..]);
+                known.outcome = outcome;
+            }
+            empty => {
+                *empty = Some(Box::new(Remembered {
+                    kind,
+                    inside,
+                    value: value.as_bytes().to_vec(),
+                    replacement: out[start..].to_vec(),
+                    outcome,
+                }));
+            }
+        }
+        outcome
+    }
+
+    fn make(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        if matches!(kind, Kind::AppName | Kind::PersonName | Kind::PolicyName)
+            && crate::catalogue::first_party::is_first_party_name(value)
+        {
+            return Rendered::Kept;
+        }
+        if matches!(kind, Kind::IpAddress | Kind::RiskIp | Kind::Network)
+            && let Some(outcome) = self.class(value)
+        {
+            return outcome;
+        }
+        let text = self.pseudonym(kind, value);
+        if text == value {
+            return Rendered::Kept;
+        }
+        out.extend_from_slice(text.as_bytes());
+        Rendered::Replaced
+    }
+
+    fn pseudonym(&self, kind: Kind, value: &str) -> String {
+        let names = self.names;
+        // Surrounding white space is no part of a value; the canonical forms trim it too.
+        let trimmed = value.trim();
+        if let Some(guid) = names.guid_text(trimmed) {
+            return guid;
+        }
+        let own = match kind {
+            Kind::Upn => return self.login(trimmed),
+            Kind::Account => {
+                if trimmed.contains(['@', '\\', '|']) {
+                    return self.login(trimmed);
+                }
+                return self.label(trimmed);
+            }
+            Kind::ProxyAddress => return names.proxy_address(trimmed, self.parts_for(trimmed)),
+            Kind::Host => return names.host(trimmed),
+            Kind::Domain | Kind::Partner => return self.domain(trimmed),
+            Kind::TenantId if trimmed.contains('.') => return self.domain(trimmed),
+            Kind::Dn => names.dn(trimmed, Leaf::Person, self.composite()),
+            Kind::Sid | Kind::EntraSid => names.sid(trimmed),
+            Kind::Anchor => names.anchor(trimmed),
+            Kind::IpAddress | Kind::RiskIp => names.address(trimmed).or_else(|| names.network(trimmed)),
+            Kind::Network => names.network(trimmed).or_else(|| names.address(trimmed)),
+            Kind::MacAddress => names.mac(trimmed),
+            Kind::Thumbprint | Kind::PublicThumbprint => names.thumbprint(trimmed),
+            // A name that is an address is the same person as the address elsewhere.
+            Kind::PersonName if looks_like_login(trimmed) => return self.login(trimmed),
+            Kind::Puid if trimmed.contains(['@', '|']) => return self.login(trimmed),
+            _ => None,
+        };
+        if let Some(text) = own {
+            return text;
+        }
+        match self.shape(trimmed) {
+            Some(text) if !matches!(kind, Kind::FreeAttribute | Kind::Job | Kind::GroupText) => text,
+            _ => names.token(letter(kind), trimmed),
+        }
+    }
+
+    /// A value that does not look like its kind, but like something else.
+    fn shape(&self, value: &str) -> Option<String> {
+        if let Some(sid) = self.names.sid(value) {
+            return Some(sid);
+        }
+        if looks_like_login(value) {
+            return Some(self.login(value));
+        }
+        self.marked_guid(value)
+    }
+
+    /// `ServicePrincipal_<guid>` and its like: the mark stays, the GUID is treated.
+    fn marked_guid(&self, value: &str) -> Option<String> {
+        const MARKS: [&str; 8] =
+            ["ServicePrincipal", "User", "Device", "Group", "Application", "ManagedIdentity", "app", "SPO"];
+        let (mark, guid) = value.split_once('_')?;
+        if !MARKS.iter().any(|known| known.eq_ignore_ascii_case(mark)) {
+            return None;
+        }
+        Some(format!("{mark}_{}", self.names.guid_text(guid)?))
+    }
+
+    /// UPN, mail, claims login, `DOMAIN\user`, with a process in parentheses behind it or not.
+    fn login(&self, value: &str) -> String {
+        if value.contains('\\') && !value.contains('@') {
+            let account = match value.split_once(" (") {
+                Some((account, process)) if process.ends_with(')') => account,
+                _ => value,
+            };
+            return self.names.netbios(account, self.composite());
+        }
+        if !value.contains(['@', '|']) {
+            if let Some(text) = self.names.sid(value).or_else(|| self.marked_guid(value)) {
+                return text;
+            }
+            return self.label(value);
+        }
+        self.names.upn(value, self.parts_for(value))
+    }
+
+    fn label(&self, value: &str) -> String {
+        self.names.account(value)
+    }
+
+    fn domain(&self, value: &str) -> String {
+        if self.rules.keeps_consumer_mail() && is_consumer_domain(value) {
+            return value.to_owned();
+        }
+        self.names.domain(value)
+    }
+
+    /// Components of a composite value. A composite of a hidden kind hides at least its account.
+    fn composite(&self) -> Parts {
+        Parts { account: true, person: true, ..self.rules.parts() }
+    }
+
+    fn parts_for(&self, value: &str) -> Parts {
+        let mut parts = self.composite();
+        if self.rules.keeps_consumer_mail()
+            && value.rsplit_once('@').is_some_and(|(_, domain)| is_consumer_domain(domain))
+        {
+            parts.domain = false;
+        }
+        parts
+    }
+}
+
+impl Render for Renderer<'_> {
+    fn render(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let outcome = self.treat(kind, value, out);
+        self.count(kind, outcome);
+        outcome
+    }
+}
+
+/// Whether a value says that there is none: empty, `null`, `none`, an empty list or object.
+pub fn is_nothing(value: &str) -> bool {
+    if value.len() > 12 {
+        return false;
+    }
+    let inner = value.trim().trim_matches(['[', ']', '{', '}', '<', '>', '(', ')']).trim();
+    inner.is_empty() && !value.contains('"')
+        || inner.eq_ignore_ascii_case("null")
+        || inner.eq_ignore_ascii_case("none")
+}
+
+fn looks_like_login(value: &str) -> bool {
+    let at = value.bytes().filter(|b| *b == b'@').count();
+    let mail = at == 1 && !value.contains(char::is_whitespace);
+    mail || value.starts_with("i:0") && value.contains('|')
+        || value.split_once('\\').is_some_and(|(domain, user)| {
+            !domain.is_empty()
+                && !domain.contains(['\\', ':', '/'])
+                && !user.is_empty()
+                && !user.contains('\\')
+        })
+}
+
+/// The letter of a kind whose values have no format of their own.
+fn letter(kind: Kind) -> Letter {
+    match kind {
+        Kind::Upn | Kind::Account | Kind::ProxyAddress => Letter::U,
+        Kind::PersonName | Kind::NamePart => Letter::N,
+        Kind::Host => Letter::H,
+        Kind::Domain | Kind::Partner | Kind::TenantId => Letter::D,
+        Kind::GroupId | Kind::GroupName | Kind::GroupText => Letter::G,
+        Kind::Dn | Kind::OrgUnit | Kind::AdminUnit | Kind::AppName | Kind::PolicyName | Kind::Place => {
+            Letter::O
+        }
+        Kind::Puid => Letter::K,
+        Kind::MacAddress => Letter::M,
+        Kind::IpAddress | Kind::RiskIp | Kind::Network => Letter::I,
+        _ => Letter::A,
+    }
+}
+
+/// Domains where anybody has a mailbox; they tell nothing about an organization.
+const CONSUMER: [&str; 16] = [
+    "aol.com",
+    "gmail.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "mail.ru",
+    "msn.com",
+    "outlook.com",
+    "proton.me",
+    "web.de",
+    "yahoo.co.uk",
+    "yahoo.com",
+];
+
+/// Whether the domain is one of consumer mail.
+pub fn is_consumer_domain(domain: &str) -> bool {
+    let folded = domain.trim().to_ascii_lowercase();
+    CONSUMER.binary_search(&folded.as_str()).is_ok()
+}
+
+fn slot(kind: Kind, inside: Option<Kind>, value: &[u8]) -> usize {
+    const K: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut hash = (kind as u64) << 8 | inside.map_or(0xff, |kind| kind as u64);
+    for chunk in value.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(K);
+    }
+    (hash ^ hash >> 29).wrapping_mul(K) as usize >> (64 - SLOTS.trailing_zeros()) & (SLOTS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_nothing_are_nothing() {
+        for nothing in ["", " ", "null", "None", "[]", "{}", "<null>", "(none)", "[ ]"] {
+            assert!(is_nothing(nothing), "{nothing}");
+        }
+        for something in ["0", "nobody", "nullable", "-", "[\"\"]"] {
+            assert!(!is_nothing(something), "{something}");
+        }
+    }
+
+    #[test]
+    fn consumer_domains_are_sorted() {
+        assert!(CONSUMER.is_sorted());
+        assert!(is_consumer_domain("GMail.com"));
+        assert!(!is_consumer_domain("contoso.com"));
+    }
+
+    #[test]
+    fn slots_stay_in_the_cache() {
+        for text in ["", "a", "greta@contoso.com", "f7cc07d7-7c15-447d-876d-c01b0e5a9e38"] {
+            assert!(slot(Kind::Upn, None, text.as_bytes()) < SLOTS);
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! The byte-copying JSON rewriter: one record in, one line out, no tree in between.
+//!
+//! What stays is copied as it stands; white space outside strings goes; numbers and booleans keep
+//! their spelling; a dropped member leaves with its comma. Every occurrence of a repeated member is
+//! treated. Strings that hold JSON are opened up to [`NESTED`] levels and closed again. The output of
+//! valid input is valid JSON without a line feed; of invalid input nothing is written.
+
+use super::super::plan::{Act, Counts, Member, NameFate, NodeId, Plan, SlotId};
+use super::super::policy::treatment::Treatment;
+use super::super::render::{Render, Rendered};
+use super::super::renderer::is_nothing;
+use super::super::rules::{Leaf, PlacePart};
+use super::lex::{Broken, Lexer, copyable, escape, unescape};
+use super::value::{Fate, Values, redacted};
+use crate::kind::Kind;
+use std::borrow::Cow;
+
+/// Deepest value that is looked at; deeper ones are dropped.
+pub const DEEPEST: usize = 128;
+/// Levels of JSON inside strings that are opened.
+pub const NESTED: usize = 3;
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+struct Place<'n> {
+    slot: SlotId,
+    depth: usize,
+    nested: usize,
+    /// Value of the sibling that a `by` field asks.
+    sibling: Option<&'n str>,
+}
+
+/// Rewrites records of one stream.
+pub struct Json<'a, 'r> {
+    /// The plan of the stream.
+    pub plan: &'a mut Plan<'r>,
+    /// The treatment of values.
+    pub values: &'a mut Values<'r>,
+    /// Values dropped because they lie too deep.
+    pub too_deep: u64,
+}
+
+impl Json<'_, '_> {
+    /// Rewrites a record.
+    pub fn record(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let mut lexer = Lexer::new(text);
+        lexer.space();
+        let place = Place { slot: self.plan.root(), depth: 0, nested: 0, sibling: None };
+        let start = out.len();
+        let fate = self.value(&mut lexer, place, out)?;
+        lexer.space();
+        if lexer.peek().is_some() {
+            return Err(Broken);
+        }
+        if fate == Fate::Dropped {
+            out.truncate(start);
+            out.extend_from_slice(b"null");
+        }
+        Ok(())
+    }
+
+    /// Rewrites the next value. `Dropped` means that nothing was written; `Same` does not occur.
+    fn value(&mut self, lexer: &mut Lexer<'_>, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+        if place.depth > DEEPEST {
+            self.too_deep += 1;
+            lexer.skip()?;
+            return Ok(Fate::Dropped);
+        }
+        match &self.plan.slot(place.slot).act {
+            Act::Drop | Act::Undeclared => {
+                lexer.skip()?;
+                self.plan.counts(place.slot).dropped += 1;
+                return Ok(Fate::Dropped);
+            }
+            Act::By { table, .. } => {
+                let table = *table;
+                return self.by(lexer, table, place, out);
+            }
+            Act::Object(_) | Act::Leaf(_) => {}
+        }
+        match lexer.peek().ok_or(Broken)? {
+            b'{' => match &self.plan.slot(place.slot).act {
+                Act::Object(node) => {
+                    let node = *node;
+                    self.object(lexer, node, place, out)
+                }
+                Act::Leaf(leaf) => {
+                    let treatment = leaf.treatment;
+                    let kind = leaf.kind;
+                    self.object_for_value(lexer, treatment, kind, place, out)
+                }
+                _ => Err(Broken),
+            },
+            b'[' => self.array(lexer, place, out),
+            b'"' => {
+                let raw = lexer.string()?;
+                self.string(raw, place, out)
+            }
+            _ => {
+                let literal = lexer.literal()?;
+                Ok(self.literal(literal, place, out))
+            }
+        }
+    }
+
+    fn array(&mut self, lexer: &mut Lexer<'_>, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+        let inner = Place { slot: self.plan.element(place.slot), depth: place.depth + 1, ..place };
+        lexer.bump();
+        out.push(b'[');
+        let mut first = true;
+        lexer.space();
+        if lexer.peek() == Some(b']') {
+            lexer.bump();
+            out.push(b']');
+            return Ok(Fate::Written);
+        }
+        loop {
+            lexer.space();
+            let mark = out.len();
+            if !first {
+                out.push(b',');
+            }
+            match self.value(lexer, inner, out)? {
+                Fate::Dropped => out.truncate(mark),
+                _ => first = false,
+            }
+            lexer.space();
+            match lexer.peek() {
+                Some(b',') => lexer.bump(),
+                Some(b']') => break,
+                _ => return Err(Broken),
+            }
+        }
+        lexer.bump();
+        out.push(b']');
+        Ok(Fate::Written)
+    }
+
+    fn object(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        node: NodeId,
+        place: Place<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        // A `by` field may stand before the sibling that explains it.
+        let members = if self.plan.asks_siblings(node) { Some(siblings(lexer.clone())?) } else { None };
+        let body = Body { node: Some(node), members: members.as_deref(), place };
+        self.members(lexer, body, out)
+    }
+
+    /// An object where the catalogue declares a value.
+    fn object_for_value(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        treatment: Treatment,
+        kind: Kind,
+        place: Place<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        match treatment {
+            // Names and strings in it are text.
+            Treatment::Scan => self.members(lexer, Body { node: None, members: None, place }, out),
+            Treatment::Redact => {
+                lexer.skip()?;
+                self.plan.counts(place.slot).redacted += 1;
+                out.push(b'"');
+                redacted(kind, out);
+                out.push(b'"');
+                Ok(Fate::Written)
+            }
+            _ => {
+                let from = lexer.at();
+                lexer.skip()?;
+                if lexer.at() - from == 2 {
+                    out.extend_from_slice(b"{}");
+                    return Ok(Fate::Written);
+                }
+                let counts = self.plan.counts(place.slot);
+                counts.dropped += 1;
+                counts.violations += 1;
+                Ok(Fate::Dropped)
+            }
+        }
+    }
+
+    /// Rewrites the members of an object.
+    fn members(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        body: Body<'_, '_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        lexer.bump();
+        out.push(b'{');
+        let mut first = true;
+        lexer.space();
+        if lexer.peek() == Some(b'}') {
+            lexer.bump();
+            out.push(b'}');
+            return Ok(Fate::Written);
+        }
+        loop {
+            lexer.space();
+            let raw = lexer.string()?;
+            lexer.colon()?;
+            let mark = out.len();
+            if !first {
+                out.push(b',');
+            }
+            match self.member(lexer, raw, body, out)? {
+                Fate::Dropped => out.truncate(mark),
+                _ => first = false,
+            }
+            lexer.space();
+            match lexer.peek() {
+                Some(b',') => lexer.bump(),
+                Some(b'}') => break,
+                _ => return Err(Broken),
+            }
+        }
+        lexer.bump();
+        out.push(b'}');
+        Ok(Fate::Written)
+    }
+
+    fn member(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        raw: &str,
+        body: Body<'_, '_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        let depth = body.place.depth + 1;
+        let Some(node) = body.node else {
+            self.name(None, raw, NameFate::Scan, out);
+            out.push(b':');
+            return self.value(lexer, Place { depth, ..body.place }, out);
+        };
+        let Member { slot, name } = self.plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
+        let mut place = Place { slot, depth, nested: body.place.nested, sibling: None };
+        match &self.plan.slot(slot).act {
+            Act::Drop | Act::Undeclared => {
+                lexer.skip()?;
+                self.plan.counts(slot).dropped += 1;
+                return Ok(Fate::Dropped);
+            }
+            Act::By { sibling, .. } => {
+                place.sibling = body.members.and_then(|members| sibling_value(members, sibling));
+            }
+            _ => {}
+        }
+        if !self.name(Some(node), raw, name, out) {
+            lexer.skip()?;
+            self.plan.counts(slot).dropped += 1;
+            return Ok(Fate::Dropped);
+        }
+        out.push(b':');
+        self.value(lexer, place, out)
+    }
+
+    /// Writes the name of a member with its quotes; `false` if it must not leave.
+    fn name(&mut self, node: Option<NodeId>, raw: &str, fate: NameFate, out: &mut Vec<u8>) -> bool {
+        if fate == NameFate::Verbatim {
+            out.push(b'"');
+            copy(raw, out);
+            out.push(b'"');
+            return true;
+        }
+        let plain = unescape(raw);
+        let mut text = Vec::new();
+        let mut counts = Counts::default();
+        let written = match fate {
+            NameFate::Data(kind) => match self.values.renderer.render(kind, &plain, &mut text) {
+                Rendered::Kept => Fate::Same,
+                Rendered::Replaced => Fate::Written,
+                Rendered::Dropped => Fate::Dropped,
+                Rendered::Scan => self.values.scan(None, &plain, &mut counts, &mut text),
+            },
+            _ => {
+                let fate = self.values.scan(None, &plain, &mut counts, &mut text);
+                if let (Fate::Same, Some(node)) = (fate, node) {
+                    self.plan.name_is_clean(node, raw.as_bytes());
+                }
+                fate
+            }
+        };
+        if written == Fate::Dropped {
+            return false;
+        }
+        out.push(b'"');
+        match written {
+            Fate::Written => escape(&text, out),
+            _ => copy(raw, out),
+        }
+        out.push(b'"');
+        true
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn literal(&mut self, literal: &str, place: Place<'_>, out: &mut Vec<u8>) -> Fate {
+        let is_number = !matches!(literal, "true" | "false" | "null");
+        let Act::Leaf(leaf) = &self.plan.slot(place.slot).act else {
+            if is_number {
+                self.plan.counts(place.slot).dropped += 1;
+                return Fate::Dropped;
+            }
+            out.extend_from_slice(literal.as_bytes());
+            return Fate::Written;
+        };
+        if !is_number {
+            if leaf.treatment == Treatment::Drop {
+                self.plan.counts(place.slot).dropped += 1;
+                return Fate::Dropped;
+            }
+            out.extend_from_slice(literal.as_bytes());
+            self.plan.counts(place.slot).kept += 1;
+            return Fate::Written;
+        }
+        match leaf.treatment {
+            // A number where only text, names or ids are declared says nothing that may stay.
+            Treatment::Scan | Treatment::Parse(_) => {
+                self.plan.counts(place.slot).dropped += 1;
+                Fate::Dropped
+            }
+            Treatment::Keep if number_may_stay(leaf) => {
+                out.extend_from_slice(literal.as_bytes());
+                self.plan.counts(place.slot).kept += 1;
+                Fate::Written
+            }
+            Treatment::Keep => {
+                let counts = self.plan.counts(place.slot);
+                counts.violations += 1;
+                counts.dropped += 1;
+                Fate::Dropped
+            }
+            _ => {
+                let leaf = leaf.clone();
+                let mut text = Vec::new();
+                match self.values.treat(&leaf, literal, self.plan.counts(place.slot), &mut text) {
+                    Fate::Dropped => return Fate::Dropped,
+                    Fate::Same => out.extend_from_slice(literal.as_bytes()),
+                    // A coarser number stays a number, a token becomes a string.
+                    Fate::Written
+                        if Lexer::new(&String::from_utf8_lossy(&text))
+                            .literal()
+                            .is_ok_and(|n| n.len() == text.len()) =>
+                    {
+                        out.extend_from_slice(&text);
+                    }
+                    Fate::Written => {
+                        out.push(b'"');
+                        escape(&text, out);
+                        out.push(b'"');
+                    }
+                }
+                Fate::Written
+            }
+        }
+    }
+
+    fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+        let plain = unescape(raw);
+        let opens = plain.trim_start().as_bytes().first().copied();
+        let may_nest = match opens {
+            Some(b'{' | b'[') => true,
+            Some(b'"') => place.sibling.is_some(),
+            _ => false,
+        };
+        if may_nest && place.nested < NESTED && !is_nothing(&plain) && is_json(&plain) {
+            return self.nested(raw, &plain, place, out);
+        }
+        let fallback;
+        let (plan, values) = (&mut *self.plan, &mut *self.values);
+        let leaf = match &plan.slot(place.slot).act {
+            Act::Leaf(leaf) => leaf,
+            // A string where an object is declared is text.
+            _ => {
+                fallback = Leaf {
+                    kind: Kind::Text,
+                    treatment: values.renderer.rules().treatment(Kind::Text),
+                    grammar: None,
+                    verbatim: false,
+                    place: PlacePart::Mixed,
+                };
+                &fallback
+            }
+        };
+        let mut counts = Counts::default();
+        let mark = out.len();
+        out.push(b'"');
+        let start = out.len();
+        let fate = values.treat(leaf, &plain, &mut counts, out);
+        plan.counts(place.slot).add(&counts);
+        match fate {
+            Fate::Same => copy(raw, out),
+            Fate::Written => {
+                if out[start..].iter().any(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
+                    let text = out.split_off(start);
+                    escape(&text, out);
+                }
+            }
+            Fate::Dropped => {
+                out.truncate(mark);
+                return Ok(Fate::Dropped);
+            }
+        }
+        out.push(b'"');
+        Ok(Fate::Written)
+    }
+
+    /// A string that holds JSON.
+    fn nested(
+        &mut self,
+        raw: &str,
+        plain: &str,
+        place: Place<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        let mut inner = Vec::with_capacity(plain.len());
+        let mut lexer = Lexer::new(plain);
+        lexer.space();
+        let place = Place { nested: place.nested + 1, depth: place.depth + 1, ..place };
+        if self.value(&mut lexer, place, &mut inner)? == Fate::Dropped {
+            return Ok(Fate::Dropped);
+        }
+        out.push(b'"');
+        if inner == plain.as_bytes() {
+            copy(raw, out);
+        } else {
+            escape(&inner, out);
+        }
+        out.push(b'"');
+        Ok(Fate::Written)
+    }
+
+    /// A value whose sibling says what it is.
+    fn by(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        table: NodeId,
+        place: Place<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        let slot = match place.sibling {
+            Some(name) => self.plan.member(table, name.as_bytes(), || name.to_owned()).slot,
+            None => {
+                let known = lexer.peek().is_some_and(|b| b == b'n');
+                if known {
+                    out.extend_from_slice(lexer.literal()?.as_bytes());
+                    return Ok(Fate::Written);
+                }
+                lexer.skip()?;
+                self.plan.counts(place.slot).dropped += 1;
+                return Ok(Fate::Dropped);
+            }
+        };
+        // In the table another `by` would ask the same sibling; it cannot explain itself.
+        if matches!(self.plan.slot(slot).act, Act::By { .. }) {
+            lexer.skip()?;
+            self.plan.counts(place.slot).dropped += 1;
+            return Ok(Fate::Dropped);
+        }
+        self.value(lexer, Place { slot, ..place }, out)
+    }
+}
+
+/// The body of an object.
+#[derive(Clone, Copy)]
+struct Body<'n, 'm> {
+    /// `None`: everything in it is text.
+    node: Option<NodeId>,
+    members: Option<&'m [(String, Cow<'m, str>)]>,
+    place: Place<'n>,
+}
+
+/// The string members of the object at the cursor, by folded name.
+fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
+    let mut members = Vec::new();
+    lexer.bump();
+    lexer.space();
+    if lexer.peek() == Some(b'}') {
+        return Ok(members);
+    }
+    loop {
+        lexer.space();
+        let raw = lexer.string()?;
+        lexer.colon()?;
+        if lexer.peek() == Some(b'"') {
+            let value = lexer.string()?;
+            members.push((crate::catalogue::fold(&unescape(raw)), unescape(value)));
+        } else {
+            lexer.skip()?;
+        }
+        lexer.space();
+        match lexer.peek() {
+            Some(b',') => lexer.bump(),
+            Some(b'}') => return Ok(members),
+            _ => return Err(Broken),
+        }
+    }
+}
+
+/// The value of a sibling; two different ones explain nothing.
+fn sibling_value<'m>(members: &'m [(String, Cow<'m, str>)], name: &str) -> Option<&'m str> {
+    let mut values = members.iter().filter(|(member, _)| member == name).map(|(_, value)| value);
+    let first = values.next()?;
+    values.all(|other| other == first).then_some(first.as_ref())
+}
+
+fn number_may_stay(leaf: &Leaf) -> bool {
+    use crate::catalogue::Grammar;
+    match &leaf.grammar {
+        Some(
+            Grammar::Number
+            | Grammar::Timestamp
+            | Grammar::Version
+            | Grammar::Duration
+            | Grammar::Boolean
+            | Grammar::Enum(_),
+        ) => true,
+        // Enumerations arrive as integers, states as 0 and 1; identifiers of people are no facts.
+        None | Some(_) => matches!(
+            leaf.kind,
+            Kind::Fact
+                | Kind::TraceId
+                | Kind::PublicId
+                | Kind::RiskDetail
+                | Kind::Asn
+                | Kind::EventTime
+                | Kind::ProfileTime
+                | Kind::Platform
+        ),
+    }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Copies what stands between quotes; what another reader would refuse is written anew.
+fn copy(raw: &str, out: &mut Vec<u8>) {
+    if copyable(raw) {
+        out.extend_from_slice(raw.as_bytes());
+    } else {
+        escape(unescape(raw).as_bytes(), out);
+    }
+}
