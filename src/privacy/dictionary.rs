@@ -214,7 +214,7 @@ impl Dictionary {
 
 /// Other orders in which a name of two or more words is written: `Schmidt, Greta` ⇄ `Greta Schmidt`.
 /// A remark in parentheses at the end is left out.
-fn orders(name: &str) -> Vec<String> {
+pub(crate) fn orders(name: &str) -> Vec<String> {
     let mut out = Vec::new();
     let plain = match name.split_once(" (") {
         Some((before, remark)) if remark.ends_with(')') && before.contains(' ') => {

@@ -1,0 +1,409 @@
+//! Shapes in finished bytes: regular expressions and checks of their own, independent of the
+//! rewriter's matchers. Whatever has the shape of an identifier and is none of our pseudonyms is a
+//! finding.
+
+use super::super::entity::{Entities, swap};
+use super::super::learn::is_public_domain;
+use super::super::vocabulary::is_stop_word;
+use crate::kind::{Kind, KindSet};
+use regex::bytes::Regex;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::OnceLock;
+
+/// A shape without literals: one expression, so that the bytes are read once.
+fn numbers() -> &'static Regex {
+    static SHAPES: OnceLock<Regex> = OnceLock::new();
+    SHAPES.get_or_init(|| {
+        Regex::new(concat!(
+            r"(?-u)(?P<guid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})",
+            r"|(?P<hex>[0-9a-fA-F]{32,})",
+            r"|(?P<six>[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?:\.\d{1,3}){0,3})",
+            r"|(?P<four>\d{1,3}(?:\.\d{1,3}){3,})",
+        ))
+        .expect("a fixed pattern")
+    })
+}
+
+/// Shapes that a literal announces.
+fn marked() -> &'static Regex {
+    static SHAPES: OnceLock<Regex> = OnceLock::new();
+    SHAPES.get_or_init(|| {
+        Regex::new(concat!(
+            r"(?-u)(?P<sid>[sS]-1-(?:5-21|12-1)-\d{1,10}(?:-\d{1,10}){2,3})",
+            r"|(?P<jwt>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,})",
+            r"|(?P<pem>-----BEGIN [A-Z0-9 ]{3,40}-----)",
+            r"|(?P<client>[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31})",
+            r"|(?P<totp>otpauth://[a-z])",
+            r"|(?P<anchor>[A-Za-z0-9+/]{22}==)",
+            r#"|\\[uU]sers\\+(?P<folder>[^\\/"<>|*?:\r\n]{1,64})"#,
+        ))
+        .expect("a fixed pattern")
+    })
+}
+
+/// Secrets behind a key.
+fn announced() -> &'static Regex {
+    static SHAPES: OnceLock<Regex> = OnceLock::new();
+    SHAPES.get_or_init(|| {
+        Regex::new(
+            r#"(?i-u)(?:passw(?:or)?d|pwd|client_?secret|accountkey|sharedaccesskey|access_?token|refresh_?token)["'\\]{0,4}\s?[=:]\s?["'\\]{0,4}(?P<value>[^\s"'\\;,&\[\]{}()<>]{6,})|\bsig=(?P<sas>[a-z0-9%+/=_-]{20,})"#,
+        )
+        .expect("a fixed pattern")
+    })
+}
+
+/// A finding in a view.
+pub(super) struct Shape {
+    pub start: usize,
+    pub what: &'static str,
+    /// Whether a learned entity was found, not merely a shape.
+    pub known: bool,
+}
+
+/// What the shape scan compares with.
+pub(super) struct Shapes<'a> {
+    pub entities: &'a Entities,
+    pub treated: KindSet,
+}
+
+impl Shapes<'_> {
+    /// Calls `found` for every finding.
+    pub fn find(&self, bytes: &[u8], found: &mut impl FnMut(Shape)) {
+        let mut report = |start: usize, what: &'static str, known: bool| found(Shape { start, what, known });
+        self.numbers(bytes, &mut report);
+        self.marked(bytes, &mut report);
+        for hit in announced().captures_iter(bytes) {
+            if let Some(sas) = hit.name("sas") {
+                report(sas.start(), "secret:sas", false);
+            } else if let Some(value) = hit.name("value").filter(|value| looks_secret(value.as_bytes())) {
+                report(value.start(), "secret:key-value", false);
+            }
+        }
+        for at in memchr::memchr_iter(b'@', bytes) {
+            if let Some(start) = self.mail(bytes, at) {
+                report(start, Kind::Upn.id(), false);
+            }
+        }
+    }
+
+    fn treats(&self, kinds: &[Kind]) -> bool {
+        kinds.iter().any(|kind| self.treated.contains(*kind))
+    }
+
+    fn entity(&self, guid: [u8; 16]) -> bool {
+        self.entities.contains(&guid, self.treated)
+    }
+
+    fn numbers(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
+        for hit in numbers().captures_iter(bytes) {
+            let Some(whole) = hit.get(0) else { continue };
+            let (start, end) = (whole.start(), whole.end());
+            let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
+            let closed = !word_before(bytes, start) && !word_at(bytes, end);
+            if hit.name("guid").is_some() {
+                if uuid(text).is_some_and(|guid| self.entity(guid)) {
+                    report(start, Kind::ObjectId.id(), true);
+                }
+            } else if hit.name("hex").is_some() {
+                if self.hex(text) {
+                    report(start, Kind::ObjectId.id(), true);
+                }
+            } else if hit.name("four").is_some() {
+                let kept = text.matches('.').count() != 3
+                    || !closed
+                    || bytes.get(end) == Some(&b'.') && digit(bytes, end + 1);
+                if !kept && self.treats(&[Kind::IpAddress]) && is_address(bytes, start, end, text) {
+                    report(start, Kind::IpAddress.id(), false);
+                }
+            } else if self.treats(&[Kind::IpAddress, Kind::MacAddress]) {
+                self.colons(bytes, start, end, text, report);
+            }
+        }
+        if self.treated.contains(Kind::MacAddress) {
+            for at in memchr::memchr_iter(b'-', bytes) {
+                if at >= 2 && is_mac(bytes, at - 2, b'-') {
+                    report(at - 2, Kind::MacAddress.id(), false);
+                }
+            }
+        }
+    }
+
+    /// Hex digits without dashes: a GUID, its little-endian bytes, or the hex of an anchor's text.
+    fn hex(&self, text: &str) -> bool {
+        let known = |text: &str| uuid(text).is_some_and(|guid| self.entity(guid) || self.entity(swap(guid)));
+        if text.len() >= 48 {
+            let ascii = data_encoding::HEXLOWER_PERMISSIVE.decode(&text.as_bytes()[..48]).unwrap_or_default();
+            let anchor = std::str::from_utf8(&ascii).ok().and_then(anchor);
+            if anchor.is_some_and(|guid| self.entity(guid)) {
+                return true;
+            }
+        }
+        known(&text[..32]) || (text.len() > 32 && known(&text[text.len() - 32..]))
+    }
+
+    fn colons(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        text: &str,
+        report: &mut impl FnMut(usize, &'static str, bool),
+    ) {
+        if text.len() == 17 && is_mac(bytes, start, b':') {
+            if self.treated.contains(Kind::MacAddress) {
+                report(start, Kind::MacAddress.id(), false);
+            }
+            return;
+        }
+        let further = bytes.get(end) == Some(&b':')
+            && bytes.get(end + 1).is_some_and(|b| b.is_ascii_hexdigit() || *b == b':');
+        if word_before(bytes, start)
+            || word_at(bytes, end)
+            || further
+            || !self.treated.contains(Kind::IpAddress)
+        {
+            return;
+        }
+        let trimmed = text.strip_prefix(':').filter(|rest| !rest.starts_with(':')).unwrap_or(text);
+        let trimmed = match trimmed.strip_suffix(':') {
+            Some(rest) if !rest.ends_with(':') => rest,
+            _ => trimmed,
+        };
+        let Ok(address) = trimmed.parse::<Ipv6Addr>() else { return };
+        let groups = trimmed.split(':').filter(|group| !group.is_empty()).count();
+        let telling = groups >= 3 || trimmed.bytes().any(|b| b.is_ascii_digit());
+        if telling && !is_ours(IpAddr::V6(address)) {
+            report(start, Kind::IpAddress.id(), false);
+        }
+    }
+
+    fn marked(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
+        for hit in marked().captures_iter(bytes) {
+            let Some(whole) = hit.get(0) else { continue };
+            let (start, end) = (whole.start(), whole.end());
+            if hit.name("sid").is_some() {
+                let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
+                let parts: Vec<u32> = text.split('-').skip(4).filter_map(|part| part.parse().ok()).collect();
+                if word_before(bytes, start) || word_at(bytes, end) {
+                    continue;
+                }
+                match (text.as_bytes().get(4), &parts[..]) {
+                    (Some(b'5'), [0, 0, 0, ..]) => {}
+                    (Some(b'5'), [first, ..]) => {
+                        if self.treated.contains(Kind::Sid) && !(0xfade_0000..=0xfade_ffff).contains(first) {
+                            report(start, Kind::Sid.id(), false);
+                        }
+                    }
+                    (_, [a, b, c, d]) => {
+                        let mut little = [0; 16];
+                        for (chunk, part) in little.chunks_exact_mut(4).zip([a, b, c, d]) {
+                            chunk.copy_from_slice(&part.to_le_bytes());
+                        }
+                        let guid = swap(little);
+                        let ours = guid[..2] == [0xfa, 0xde] && guid[6] >> 4 == 8;
+                        if self.entity(guid) {
+                            report(start, Kind::EntraSid.id(), true);
+                        } else if self.treated.contains(Kind::EntraSid) && !ours {
+                            report(start, Kind::EntraSid.id(), false);
+                        }
+                    }
+                    _ => {}
+                }
+            } else if hit.name("jwt").is_some() {
+                if !word_before(bytes, start) {
+                    report(start, "secret:jwt", false);
+                }
+            } else if hit.name("pem").is_some() {
+                report(start, "secret:pem", false);
+            } else if hit.name("client").is_some() {
+                report(start, "secret:client-secret", false);
+            } else if hit.name("totp").is_some() {
+                report(start, "secret:totp", false);
+            } else if hit.name("anchor").is_some() {
+                let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
+                if anchor(text).is_some_and(|guid| self.entity(guid)) {
+                    report(start, Kind::Anchor.id(), true);
+                }
+            } else if let Some(folder) = hit.name("folder") {
+                let name = String::from_utf8_lossy(folder.as_bytes());
+                let name =
+                    name.split([' ', ',', ';', ')', '\'']).next().unwrap_or_default().trim_end_matches('.');
+                let nobody = ["Public", "Default", "All", "defaultuser0", "WDAGUtilityAccount", "system32"];
+                let kept = name.is_empty()
+                    || is_token(name)
+                    || name.starts_with(['%', '$', '['])
+                    || nobody.iter().any(|known| known.eq_ignore_ascii_case(name));
+                if !kept
+                    && self.treated.contains(Kind::Account)
+                    && name.bytes().any(|b| b.is_ascii_alphanumeric())
+                {
+                    report(folder.start(), Kind::Account.id(), false);
+                }
+            }
+        }
+    }
+
+    /// The address around the `@` at `at`, if its halves are not both ours or allowed.
+    fn mail(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        let local_byte = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80 || b"._%+-#$!&~^".contains(b);
+        let length = bytes[..at].iter().rev().take(320).take_while(|b| local_byte(b)).count();
+        let start = at - length;
+        let local = std::str::from_utf8(&bytes[start..at]).unwrap_or("?x?");
+        let length = bytes[at + 1..]
+            .iter()
+            .take(254)
+            .take_while(|b| b.is_ascii_alphanumeric() || **b >= 0x80 || matches!(b, b'.' | b'-'))
+            .count();
+        let domain = std::str::from_utf8(&bytes[at + 1..at + 1 + length]).unwrap_or("?.x?");
+        let domain = domain.trim_end_matches(['.', '-']);
+        let (_, top) = domain.rsplit_once('.')?;
+        let has_word = local.chars().any(char::is_alphanumeric);
+        let plausible = has_word
+            && top.len() >= 2
+            && top.bytes().any(|b| !b.is_ascii_digit())
+            && !domain.starts_with(['.', '-'])
+            && !domain.contains("..")
+            && !domain.get(..6).is_some_and(|head| head.eq_ignore_ascii_case("odata."));
+        if !plausible {
+            return None;
+        }
+        let folded = domain.to_ascii_lowercase();
+        let local_ok = !self.treats(&[Kind::Account, Kind::Upn]) || is_local_of_ours(local);
+        let domain_ok =
+            !self.treated.contains(Kind::Domain) || folded.ends_with(".example") || is_public_domain(&folded);
+        (!(local_ok && domain_ok)).then_some(start)
+    }
+}
+
+/// A 15-character token by its grammar. The check symbol proves nothing and is not asked.
+pub(super) fn is_token(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 15
+        && bytes[0].is_ascii_lowercase()
+        && bytes[1] == b'-'
+        && bytes[2..].iter().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(b))
+}
+
+/// Whether a local part is made of tokens and of the fixed parts that the formats keep.
+fn is_local_of_ours(local: &str) -> bool {
+    local.split(['_', '#', '$', '.']).all(|part| {
+        let lower = part.to_ascii_lowercase();
+        part.is_empty()
+            || is_token(part)
+            || ["aad", "adsyncmsa", "example", "ext", "msol", "onmicrosoft", "redacted", "spo", "sync"]
+                .contains(&lower.as_str())
+            || (part.len() >= 4
+                && part.len() <= 13
+                && part.len() != 8
+                && part.bytes().all(|b| b.is_ascii_hexdigit())
+                && local.contains('_'))
+            || lower.strip_prefix("adsyncmsa").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+            || (part.len() == 36 && lower.starts_with("fade"))
+    })
+}
+
+fn word_before(bytes: &[u8], at: usize) -> bool {
+    at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] >= 0x80)
+}
+
+fn word_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+}
+
+fn digit(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_digit)
+}
+
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+    bytes.try_into().ok()
+}
+
+fn anchor(text: &str) -> Option<[u8; 16]> {
+    let bytes: [u8; 16] = data_encoding::BASE64.decode(text.as_bytes()).ok()?.try_into().ok()?;
+    Some(swap(bytes))
+}
+
+/// Addresses that stay: our ranges, and what belongs to no host.
+fn is_ours(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_loopback()
+                || v4.is_unspecified()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || v4.octets()[0] == 0
+        }
+        IpAddr::V6(v6) => {
+            let s = v6.segments();
+            (s[0] == 0x2001 && s[1] == 0xdb8 && (s[2] == 4 || s[2] == 5))
+                || s[0] == 0x3fff
+                || v6.is_loopback()
+                || v6.is_unspecified()
+                || s[0] & 0xffc0 == 0xfe80
+                || s[0] & 0xff00 == 0xff00
+                || v6.to_ipv4_mapped().is_some_and(|v4| is_ours(IpAddr::V4(v4)))
+        }
+    }
+}
+
+/// Whether a dotted quad is an address and no version.
+fn is_address(bytes: &[u8], start: usize, end: usize, text: &str) -> bool {
+    let Ok(address) = text.parse::<Ipv4Addr>() else { return false };
+    if is_ours(IpAddr::V4(address)) || address.octets() == [1, 3, 6, 1] {
+        return false;
+    }
+    let [a, _, c, d] = address.octets();
+    let network = bytes.get(end) == Some(&b'/') && digit(bytes, end + 1);
+    let shared = a == 100 && (64..128).contains(&address.octets()[1]);
+    if !network && !address.is_private() && !shared && d == 0 && (c == 0 || a <= 16) {
+        return false;
+    }
+    if !network && address.octets()[1..] == [0, 0, 0] {
+        return false;
+    }
+    if bytes.get(end) == Some(&b'-') && bytes.get(end + 1).is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    !version_before(&bytes[start.saturating_sub(64)..start])
+}
+
+/// Whether the bytes before a quad announce a version or an object identifier.
+fn version_before(before: &[u8]) -> bool {
+    static CUE: OnceLock<Regex> = OnceLock::new();
+    CUE.get_or_init(|| {
+        Regex::new(concat!(
+            r#"(?i-u)(?:(?:version|versions|\bver|\bvers|\bv|\bbuild|\brelease|\brevision|\brev|\bagent|\bsdk|\boid|\bframework"#,
+            r#"|\bruntime|\bschema|\bkb|\bdriver|\bfirmware|\bassembly|\bchrome|\bchromium|\bfirefox|\bedge|\bedg|\bsafari|\bopera"#,
+            r#"|\btrident|\bwindows|\bmacos|\bios|\bandroid|\blinux|\bdarwin|\bmsal|\badal|\bconnect|\bminimum|\bmaximum|\bupdate)"#,
+            r#"[ \t:="'{\[(<>\\#]*|[a-z0-9_+-]/)$"#,
+        ))
+        .expect("a fixed pattern")
+    })
+    .is_match(before)
+}
+
+/// Whether `xx-xx-xx-xx-xx-xx` starts at `at` and is no part of something longer.
+fn is_mac(bytes: &[u8], at: usize, separator: u8) -> bool {
+    let Some(text) = bytes.get(at..at + 17) else { return false };
+    let fits = text
+        .iter()
+        .enumerate()
+        .all(|(index, b)| if index % 3 == 2 { *b == separator } else { b.is_ascii_hexdigit() });
+    let longer_before = at > 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_hexdigit();
+    let longer_after = bytes.get(at + 17) == Some(&separator);
+    let constant = text.chunks(3).all(|pair| pair[..2] == text[..2]);
+    fits && !constant
+        && !word_before(bytes, at)
+        && !word_at(bytes, at + 17)
+        && !longer_before
+        && !longer_after
+}
+
+fn looks_secret(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return true };
+    let mixed = text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().any(|b| b.is_ascii_alphabetic());
+    mixed && !is_token(text) && uuid(text).is_none() && !is_stop_word(text.trim_end_matches(['.', ':']))
+}
