@@ -203,13 +203,92 @@ fn a_bundle_is_written_verified_read_and_unpacked() {
 }
 
 #[test]
-fn equal_inputs_give_equal_bytes() {
+fn equal_inputs_give_equal_bytes_with_one_worker_and_with_four() {
     let (_folder, out) = folder();
-    let other = out.with_file_name("c.zip");
+    let key = fixed_key();
+    let lines: Vec<String> =
+        (0..400).map(|at| format!("{{\"id\":{at},\"name\":\"u-{}\"}}", at * 7919)).collect();
+    let pack = |at: usize| {
+        let lines: Vec<&str> = lines[at * 50..(at + 1) * 50].iter().map(String::as_str).collect();
+        part(Source::Graph, "users", Layout::Jsonl, &lines)
+    };
+    let written = |name: &str, parts: Vec<PackedPart>| {
+        let out = out.with_file_name(name);
+        let mut draft = Draft::create(&out, false).unwrap();
+        for part in parts {
+            draft.append(part, about()).unwrap();
+        }
+        statements(&mut draft);
+        draft.seal(facts(), &key, &mut nothing).map_err(|e| e.to_string()).unwrap();
+        fs::read(out).unwrap()
+    };
+    let serial = written("serial.zip", (0..8).map(pack).collect());
+    let parallel = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..4).map(|worker| scope.spawn(move || [worker, worker + 4].map(|at| (at, pack(at))))).collect();
+        let mut parts: Vec<_> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        parts.sort_by_key(|(at, _)| *at);
+        parts.into_iter().map(|(_, part)| part).collect()
+    });
+    assert_eq!(serial, written("parallel.zip", parallel));
+    let many = Check { workers: 4, ..Check::new(trust(&key)) };
+    assert_eq!(check(serial, &many).code(), 0);
+}
+
+#[test]
+fn two_foreign_readers_see_the_same_entries() {
+    let (_folder, out) = folder();
+    write(&out, &fixed_key());
+    let bytes = fs::read(out).unwrap();
+    let structure = profile::read(&bytes, &Limits::default()).unwrap().unwrap();
+    let ours: Vec<_> = structure
+        .entries
+        .iter()
+        .map(|slot| (slot.name.clone(), slot.header, slot.compressed, slot.size, slot.crc))
+        .collect();
+
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).unwrap();
+    archive.validate_header_consistency().unwrap();
+    let theirs: Vec<_> = (0..archive.len())
+        .map(|at| {
+            let entry = archive.by_index_raw(at).unwrap();
+            (
+                entry.name().unwrap().into_owned(),
+                entry.header_start(),
+                entry.compressed_size(),
+                entry.size(),
+                entry.crc32(),
+            )
+        })
+        .collect();
+    assert_eq!(ours, theirs);
+
+    let archive = rawzip::ZipArchive::from_slice(&bytes).unwrap();
+    let theirs: Vec<_> = archive
+        .entries()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = String::from_utf8(entry.file_path().as_ref().to_vec()).unwrap();
+            let sizes = (entry.compressed_size_hint(), entry.uncompressed_size_hint());
+            (name, entry.local_header_offset(), sizes.0, sizes.1, entry.crc32())
+        })
+        .collect();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_file_that_changes_after_verification_is_noticed() {
+    let (folder, out) = folder();
     let key = fixed_key();
     write(&out, &key);
-    write(&other, &key);
-    assert_eq!(fs::read(out).unwrap(), fs::read(other).unwrap());
+    let verified = verify(&out, &Check::new(trust(&key))).unwrap().verified.unwrap();
+    let mut bytes = fs::read(&out).unwrap();
+    let at = bytes.windows(7).position(|window| window == b"part-00").unwrap() + 30;
+    bytes[at] ^= 0x40;
+    fs::write(&out, &bytes).unwrap(); // the same file, changed in place
+    let to = folder.path().join("out");
+    assert_eq!(verified.unpack(&to).err().map(|e| e.code()), Some(11));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no partial folder is left");
 }
 
 /// Codes that damage may end in.

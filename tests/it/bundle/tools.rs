@@ -1,0 +1,180 @@
+//! Foreign tools: the recipe for strangers, unzip, Python, OpenSSL. A tool that is missing is named
+//! in a visible line, and its part of the test is skipped.
+
+use super::forge::{self, Forge, USERS};
+use super::{trust, verify};
+use entra_bundle::bundle::manifest::{Cloud, Pseudonyms, Tenant, Tool, Window};
+use entra_bundle::bundle::{self, Check, Completeness, Draft, Learned, ManifestFacts};
+use entra_bundle::crypto::{Algorithm, PublicKey, Signer, SigningKey, hex, sha256};
+use entra_bundle::record::Statement;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn has(test: &str, tools: &[&str]) -> bool {
+    let missing: Vec<_> = tools
+        .iter()
+        .filter(|tool| {
+            !Command::new("sh")
+                .args(["-c", &format!("command -v {tool}")])
+                .output()
+                .is_ok_and(|o| o.status.success())
+        })
+        .collect();
+    if !missing.is_empty() {
+        eprintln!("SKIPPED {test}: not installed: {missing:?}");
+    }
+    missing.is_empty()
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+fn done(command: &mut Command) -> Vec<u8> {
+    let output = run(command);
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The fenced block of the published page.
+fn recipe() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/bundle-format.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once("```bash\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// A bundle by our own writer, without records.
+fn own(out: &Path, key: &SigningKey) {
+    let mut draft = Draft::create(out, false).unwrap();
+    let ledger = "{\"completeness\":{\"status\":\"complete\",\"datasets\":[]}}";
+    draft.statement("meta/collection.json", &Statement::fixed(ledger)).unwrap();
+    draft.statement("meta/policy.json", &Statement::fixed("{}")).unwrap();
+    let label = || "x".to_owned();
+    let facts = ManifestFacts {
+        bundle_id: None,
+        created_at: "2026-11-20T11:05:00Z".into(),
+        tool: Tool { name: label(), version: label(), git_commit: None, target: label() },
+        tenant: Tenant { pseudonym: None, cloud: Cloud::Global },
+        case_reference: None,
+        window: Window { from: None, to: None },
+        policy_id: None,
+        policy_version: 1,
+        approved_digest: None,
+        catalogue_sha256: [0; 32],
+        pseudonyms: Pseudonyms {
+            key_id: label(),
+            recipient: None,
+            key_held_by: None,
+            destroy_after: None,
+            ip_marked: true,
+            dictionary_digest: label(),
+        },
+        intended_recipients: Vec::new(),
+        learned: Learned::default(),
+        completeness: Completeness::of(Vec::new()),
+    };
+    draft.seal(facts, key, &mut |_, _| Ok(())).map_err(|e| e.to_string()).unwrap();
+}
+
+#[test]
+fn the_readme_repeats_the_recipe() {
+    assert!(bundle::README.contains(&recipe()));
+    assert!(bundle::README.is_ascii() && !bundle::README.contains('\r'));
+}
+
+#[test]
+fn strangers_verify_with_plain_tools() {
+    let name = "strangers_verify_with_plain_tools";
+    if !has(name, &["bash", "unzip", "jq", "openssl", "sha256sum"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("recipe.sh"), recipe()).unwrap();
+    let try_it = |bundle: &str, key: &str| {
+        // The recipe unpacks into a temporary folder: let it be one that is removed.
+        let mut command = Command::new("bash");
+        command.arg(at("recipe.sh")).arg(at(bundle)).arg(at(key)).env("TMPDIR", folder.path());
+        run(&mut command)
+    };
+    for algorithm in [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
+        let key = forge::key(algorithm);
+        fs::write(at("key.pem"), key.public_pem()).unwrap();
+        fs::write(at("other.pem"), forge::key(algorithm).public_pem()).unwrap();
+        own(&at("own.zip"), &key);
+        fs::write(at("good.zip"), Forge::new().build(&key)).unwrap();
+        for good in ["own.zip", "good.zip"] {
+            let output = try_it(good, "key.pem");
+            assert!(output.status.success(), "{good}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(String::from_utf8_lossy(&output.stdout).contains(&hex(&sha256(&key.spki()))));
+            assert!(!try_it(good, "other.pem").status.success(), "{good}: another key");
+        }
+        // Data changed, and SHA256SUMS with it.
+        let mut items = Forge::new().items(&key);
+        let old = hex(&sha256(&items[1].data));
+        items[1].data[6] = b'7';
+        let new = hex(&sha256(&items[1].data));
+        assert_eq!(items[1].name, USERS);
+        let sums = items.iter_mut().find(|item| item.name == "SHA256SUMS").unwrap();
+        sums.data = String::from_utf8(sums.data.clone()).unwrap().replace(&old, &new).into_bytes();
+        fs::write(at("data.zip"), forge::zip(&items)).unwrap();
+        // A file more.
+        let mut items = Forge::new().items(&key);
+        items.insert(
+            2,
+            forge::Item { name: "data/graph/users/part-00001.jsonl".into(), data: b"{}\n".to_vec() },
+        );
+        fs::write(at("extra.zip"), forge::zip(&items)).unwrap();
+        for forged in ["data.zip", "extra.zip"] {
+            let output = try_it(forged, "key.pem");
+            assert!(!output.status.success(), "{forged} passed the recipe");
+            assert!(String::from_utf8_lossy(&output.stderr).contains("NOT VERIFIED"));
+        }
+        fs::remove_file(at("own.zip")).unwrap();
+    }
+}
+
+#[test]
+fn common_archive_tools_take_a_bundle() {
+    let name = "common_archive_tools_take_a_bundle";
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("own.zip");
+    own(&out, &forge::key(Algorithm::Ed25519));
+    if has(name, &["unzip"]) {
+        done(Command::new("unzip").arg("-tq").arg(&out));
+    }
+    if has(name, &["python3"]) {
+        let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\nprint(len(z.namelist()))";
+        assert_eq!(done(Command::new("python3").args(["-c", script]).arg(&out)), b"6\n");
+    }
+}
+
+#[test]
+fn keys_of_openssl_sign_for_us_and_ours_are_read_by_openssl() {
+    let name = "keys_of_openssl_sign_for_us_and_ours_are_read_by_openssl";
+    if !has(name, &["openssl"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.pem");
+    let public = |file: &Path| done(Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(file));
+    for (algorithm, arguments) in [
+        (Algorithm::Ed25519, &["-algorithm", "ED25519"][..]),
+        (Algorithm::EcdsaP256Sha256, &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+    ] {
+        done(Command::new("openssl").arg("genpkey").args(arguments).arg("-out").arg(&file));
+        let key = SigningKey::from_pem(&fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(key.algorithm(), algorithm);
+        let theirs = PublicKey::from_pem(&String::from_utf8(public(&file)).unwrap()).unwrap();
+        let check = Check::new(entra_bundle::bundle::Trust::from_public_key(theirs));
+        assert_eq!(verify(Forge::new().build(&key), &check).code(), 0);
+
+        let ours = SigningKey::generate(algorithm).unwrap();
+        fs::write(&file, &*ours).unwrap();
+        let key = SigningKey::from_pem(&ours).unwrap();
+        assert_eq!(String::from_utf8(public(&file)).unwrap(), key.public_pem());
+        assert_eq!(verify(Forge::new().build(&key), &Check::new(trust(&key))).code(), 0);
+    }
+}
