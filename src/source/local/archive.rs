@@ -162,16 +162,18 @@ impl Blob {
     }
 }
 
-/// Lists the members of an archive, those of nested archives in place. `each` gets the way from
-/// the outermost member to the listed one, and why it is refused, if it is.
-pub fn list(blob: &Blob, limits: &Limits, each: &mut dyn FnMut(&[Member], Result<(), Reason>)) {
+/// Takes the way from the outermost member to a listed one, and why that one is refused, if it is.
+pub type Each<'e> = dyn FnMut(&[Member], Result<(), Reason>) + 'e;
+
+/// Lists the members of an archive, those of nested archives in place.
+pub fn list(blob: &Blob, limits: &Limits, each: &mut Each<'_>) {
     let mut lister = Lister { limits, each, members: 0, total: 0 };
     lister.archive(blob, &mut Vec::new());
 }
 
 struct Lister<'l> {
     limits: &'l Limits,
-    each: &'l mut dyn FnMut(&[Member], Result<(), Reason>),
+    each: &'l mut Each<'l>,
     members: u64,
     total: u64,
 }

@@ -1,5 +1,8 @@
-//! The recognition rules, compiled from `recognition.json`.
+//! The recognition rules, compiled from `recognition.json` and from the origins of the catalogue.
+//!
+//! The origins say which dataset a diagnostic category and a Log Analytics table hold; the rest is here.
 
+use crate::catalogue::ORIGINS;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -150,10 +153,20 @@ pub struct XmlContent {
     pub dataset: String,
 }
 
+/// The marks of an origin that matter here.
+#[derive(Deserialize)]
+struct OriginRow {
+    #[serde(default)]
+    dataset: Option<String>,
+    #[serde(default)]
+    category: Option<String>,
+    #[serde(default)]
+    table: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TableFile {
-    diagnostic: HashMap<String, String>,
     diagnostic_shapes: Vec<ShapeRow>,
     tables: HashMap<String, String>,
     table_shapes: Vec<ShapeRow>,
@@ -241,20 +254,34 @@ impl Rules {
     pub fn builtin() -> &'static Rules {
         static BUILTIN: OnceLock<Rules> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            Rules::compile(serde_json::from_str(TABLE).expect("the embedded rules are tested to be valid"))
+            let valid = "the embedded tables are tested to be valid";
+            Rules::compile(
+                serde_json::from_str(TABLE).expect(valid),
+                serde_json::from_str(ORIGINS).expect(valid),
+            )
         })
     }
 
-    fn compile(file: TableFile) -> Rules {
+    fn compile(file: TableFile, origins: Vec<OriginRow>) -> Rules {
+        let (mut diagnostic, mut tables) = (HashMap::new(), file.tables);
+        for OriginRow { dataset, category, table } in origins {
+            let Some(dataset) = dataset else { continue };
+            if let Some(category) = category {
+                diagnostic.insert(category.to_ascii_lowercase(), dataset.clone());
+            }
+            if let Some(table) = table {
+                tables.insert(table.to_ascii_lowercase(), dataset);
+            }
+        }
         let mut words = Vocabulary::default();
         for (_, member) in SLOTS {
             words.bits(&[member]);
         }
         let slots = SLOTS.iter().map(|(slot, _)| Some(*slot)).collect();
         Rules {
-            diagnostic: file.diagnostic,
+            diagnostic,
             diagnostic_shapes: words.shapes(file.diagnostic_shapes),
-            tables: file.tables,
+            tables,
             table_shapes: words.shapes(file.table_shapes),
             office: file.office,
             windows: file.windows,
