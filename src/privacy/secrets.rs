@@ -1,12 +1,10 @@
 //! Recognisers of secrets: locked, the same under every policy, and never asked of a renderer.
 //!
-//! One search for a small set of literals finds the places worth looking at; a hand-written check
-//! around each place decides. So the cost of text without secrets is one prefiltered pass, and no
-//! input makes it worse than linear.
+//! The run splitter of the text engine asks at the places that can hold one: at a run, behind `=`
+//! and `:`, at a `~`. Every check looks at a bounded stretch, so no input makes it worse than linear.
+//! The leak check has recognisers of its own.
 
 use super::vocabulary::is_stop_word;
-use regex::bytes::Regex;
-use std::sync::OnceLock;
 
 /// A secret in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,39 +21,70 @@ pub struct Secret {
 const KEY: usize = 64;
 const VALUE: usize = 16 << 10;
 
-fn literals() -> &'static Regex {
-    static LITERALS: OnceLock<Regex> = OnceLock::new();
-    LITERALS.get_or_init(|| {
-        Regex::new(
-            r"(?-u)eyJ|[78]Q~|-----BEGIN|\b[01]\.A|(?i:passw|pwd|passphrase|secret|token|api[_-]?key|sig=|accountkey|accesskey|sharedaccesssignature|authorization|bearer |cookie|otpauth://|nthash)",
-        )
-        .expect("a fixed pattern")
-    })
+/// The secret that starts in or at the run `start..end` (letters, digits and `._:/@+%#$\-`), known by
+/// what it looks like.
+pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize) -> Option<Secret> {
+    let run = &bytes[start..end];
+    match run {
+        [b'-', b'-', b'-', b'-', b'-', b'B', b'E', b'G', b'I', b'N', ..] => return pem(bytes, start),
+        [b'b' | b'B', ..]
+            if run.len() == 6 && bytes.get(end) == Some(&b' ') && run.eq_ignore_ascii_case(b"bearer") =>
+        {
+            return bearer(bytes, end + 1);
+        }
+        [b'o' | b'O', ..] if run.len() > 10 && run[..10].eq_ignore_ascii_case(b"otpauth://") => {
+            let long = length(bytes, start, |b| b.is_ascii_graphic() && !b"\"'<>\\".contains(b));
+            return Some(Secret { start, end: start + long, what: "totp" });
+        }
+        _ => {}
+    }
+    if run.len() < 16 {
+        return None;
+    }
+    for dot in memchr::memchr_iter(b'.', run) {
+        let dot = start + dot;
+        if bytes.get(dot + 1) == Some(&b'A') && dot > start && matches!(bytes[dot - 1], b'0' | b'1') {
+            if let Some(secret) = refresh_token(bytes, dot - 1) {
+                return Some(secret);
+            }
+        }
+    }
+    memchr::memmem::find(run, b"eyJ").and_then(|at| jwt(bytes, start + at))
 }
 
-/// Calls `found` for every secret of the text, in order, without overlaps.
-pub fn find(text: &str, mut found: impl FnMut(Secret)) {
+/// The client secret around a `~` at `at`.
+pub(crate) fn at_tilde(bytes: &[u8], at: usize) -> Option<Secret> {
+    let marked = at >= 2 && bytes[at - 1] == b'Q' && matches!(bytes[at - 2], b'7' | b'8');
+    if marked { client_secret(bytes, at - 2) } else { None }
+}
+
+fn bearer(bytes: &[u8], start: usize) -> Option<Secret> {
+    let long = length(bytes, start, |b| is_url_base64(b) || b"./+=~".contains(b));
+    (long >= 16).then_some(Secret { start, end: start + long, what: "authorization" })
+}
+
+/// The secret behind the `=` or `:` at `separator`, if the key before it announces one. Quotes may
+/// stand around key and value, also escaped.
+pub(crate) fn behind(text: &str, separator: usize) -> Option<Secret> {
     let bytes = text.as_bytes();
-    if bytes.len() < 6 {
-        return;
+    let is_key = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let gap = bytes[..separator].iter().rev().take(6).take_while(|b| b"\"'\\] ".contains(b)).count();
+    let key_end = separator - gap;
+    // The last letter of every key that announces a secret.
+    if key_end < 3 || !matches!(bytes[key_end - 1] | 0x20, b'd' | b'e' | b'g' | b'h' | b'n' | b't' | b'y') {
+        return None;
     }
-    let mut done = 0;
-    for hit in literals().find_iter(bytes) {
-        if hit.start() < done {
-            continue;
-        }
-        let secret = match hit.as_bytes() {
-            b"eyJ" => jwt(bytes, hit.start()),
-            b"-----BEGIN" => pem(bytes, hit.start()),
-            [_, b'Q', b'~'] => client_secret(bytes, hit.start()),
-            [_, b'.', b'A'] => refresh_token(bytes, hit.start()),
-            literal => announced(text, hit.start(), hit.end(), literal),
-        };
-        if let Some(secret) = secret.filter(|s| s.start >= done && s.end > s.start) {
-            done = secret.end;
-            found(Secret { start: ceil(text, secret.start), end: ceil(text, secret.end), ..secret });
-        }
+    let key_start = key_end - bytes[..key_end].iter().rev().take(KEY).take_while(|b| is_key(b)).count();
+    if bytes[key_start..key_end].eq_ignore_ascii_case(b"sig") && gap == 0 {
+        let long = length(bytes, separator + 1, |b| b.is_ascii_alphanumeric() || b"%/+=-_".contains(b));
+        return (long >= 20).then_some(Secret {
+            start: separator + 1,
+            end: separator + 1 + long,
+            what: "sas",
+        });
     }
+    let what = key(&text[key_start..key_end])?;
+    value(text, separator + 1, what)
 }
 
 /// The character boundary at or after `at`.
@@ -127,36 +156,10 @@ fn pem(bytes: &[u8], start: usize) -> Option<Secret> {
     Some(Secret { start, end, what: "pem" })
 }
 
-/// A value behind a key that announces a secret.
-fn announced(text: &str, hit: usize, after: usize, literal: &[u8]) -> Option<Secret> {
+/// The value that a key announced, from the byte after its separator.
+fn value(text: &str, at: usize, what: &'static str) -> Option<Secret> {
     let bytes = text.as_bytes();
-    let is_key = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let lower = literal.to_ascii_lowercase();
-    if lower == b"otpauth://" {
-        let long = length(bytes, hit, |b| b.is_ascii_graphic() && !b"\"'<>\\".contains(b));
-        return Some(Secret { start: hit, end: hit + long, what: "totp" });
-    }
-    if lower == b"sig=" {
-        let long = length(bytes, after, |b| b.is_ascii_alphanumeric() || b"%/+=-_".contains(b));
-        let open = hit == 0 || !bytes[hit - 1].is_ascii_alphanumeric();
-        return (open && long >= 20).then_some(Secret { start: after, end: after + long, what: "sas" });
-    }
-    if lower == b"bearer " {
-        let long = length(bytes, after, |b| is_url_base64(b) || b"./+=~".contains(b));
-        return (long >= 16).then_some(Secret { start: after, end: after + long, what: "authorization" });
-    }
-    let key_start = hit - bytes[..hit].iter().rev().take(KEY).take_while(|b| is_key(b)).count();
-    let key_end = after + bytes[after..].iter().take(KEY).take_while(|b| is_key(b)).count();
-    let what = key(&text[key_start..key_end])?;
-    // Closing quote of the key, the separator, opening quotes; quotes may stand escaped.
-    let mut at = skip(bytes, key_end, b"\"'\\] ", 6);
-    match bytes.get(at) {
-        Some(b'=' | b':') => at += 1,
-        _ => return None,
-    }
-    if bytes.get(at) == Some(&b'>') {
-        at += 1;
-    }
+    let at = if bytes.get(at) == Some(&b'>') { at + 1 } else { at };
     let blank = skip(bytes, at, b" \t", 8);
     let spaced = blank > at;
     let open = skip(bytes, blank, b"\\", 8);
@@ -176,7 +179,11 @@ fn announced(text: &str, hit: usize, after: usize, literal: &[u8]) -> Option<Sec
     }
     let start = start.min(end);
     let value = text.get(ceil(text, start)..ceil(text, end))?;
-    looks_secret(what, value, spaced && quote.is_none()).then_some(Secret { start, end, what })
+    looks_secret(what, value, spaced && quote.is_none()).then_some(Secret {
+        start: ceil(text, start),
+        end: ceil(text, end),
+        what,
+    })
 }
 
 fn skip(bytes: &[u8], from: usize, what: &[u8], most: usize) -> usize {
@@ -185,6 +192,10 @@ fn skip(bytes: &[u8], from: usize, what: &[u8], most: usize) -> usize {
 
 /// What a key announces.
 fn key(key: &str) -> Option<&'static str> {
+    let plausible = ["pass", "pwd", "secret", "token", "key", "sign", "auth", "cookie", "nthash"];
+    if key.len() < 3 || !plausible.iter().any(|part| contains_without_case(key.as_bytes(), part.as_bytes())) {
+        return None;
+    }
     let folded: String =
         key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     let ends = |ending: &str| folded.ends_with(ending);
@@ -203,6 +214,10 @@ fn key(key: &str) -> Option<&'static str> {
         _ if ends("nthash") => "hash",
         _ => return None,
     })
+}
+
+fn contains_without_case(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }
 
 /// Whether a value behind such a key is a secret and no word of a sentence or name of a method.
@@ -261,9 +276,11 @@ mod tests {
     use super::*;
 
     fn secrets(text: &str) -> Vec<(&'static str, &str)> {
-        let mut out = Vec::new();
-        find(text, |secret| out.push((secret.what, &text[secret.start..secret.end])));
-        out
+        let dictionary = super::super::learn::Learner::new().freeze();
+        super::super::text::secrets_of(text, &dictionary)
+            .into_iter()
+            .map(|secret| (secret.what, &text[secret.start..secret.end]))
+            .collect()
     }
 
     const JWT: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";

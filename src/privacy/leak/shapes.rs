@@ -15,10 +15,10 @@ fn numbers() -> &'static Regex {
     static SHAPES: OnceLock<Regex> = OnceLock::new();
     SHAPES.get_or_init(|| {
         Regex::new(concat!(
-            r"(?-u)(?P<guid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})",
-            r"|(?P<hex>[0-9a-fA-F]{32,})",
-            r"|(?P<six>[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?:\.\d{1,3}){0,3})",
-            r"|(?P<four>\d{1,3}(?:\.\d{1,3}){3,})",
+            r"(?-u)[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+            r"|[0-9a-fA-F]{32,}",
+            r"|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?:\.\d{1,3}){0,3}",
+            r"|\d{1,3}(?:\.\d{1,3}){3,}",
         ))
         .expect("a fixed pattern")
     })
@@ -29,13 +29,11 @@ fn marked() -> &'static Regex {
     static SHAPES: OnceLock<Regex> = OnceLock::new();
     SHAPES.get_or_init(|| {
         Regex::new(concat!(
-            r"(?-u)(?P<sid>[sS]-1-(?:5-21|12-1)-\d{1,10}(?:-\d{1,10}){2,3})",
-            r"|(?P<jwt>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,})",
-            r"|(?P<pem>-----BEGIN [A-Z0-9 ]{3,40}-----)",
-            r"|(?P<client>[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31})",
-            r"|(?P<totp>otpauth://[a-z])",
-            r"|(?P<anchor>[A-Za-z0-9+/]{22}==)",
-            r#"|\\[uU]sers\\+(?P<folder>[^\\/"<>|*?:\r\n]{1,64})"#,
+            r"(?-u)[sS]-1-(?:5-21|12-1)-\d{1,10}(?:-\d{1,10}){2,3}",
+            r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}",
+            r"|-----BEGIN [A-Z0-9 ]{3,40}-----",
+            r"|otpauth://[a-z]",
+            r#"|\\[uU]sers\\+[^\\/"<>|*?:\r\n]{1,64}"#,
         ))
         .expect("a fixed pattern")
     })
@@ -72,6 +70,7 @@ impl Shapes<'_> {
         let mut report = |start: usize, what: &'static str, known: bool| found(Shape { start, what, known });
         self.numbers(bytes, &mut report);
         self.marked(bytes, &mut report);
+        self.padded(bytes, &mut report);
         for hit in announced().captures_iter(bytes) {
             if let Some(sas) = hit.name("sas") {
                 report(sas.start(), "secret:sas", false);
@@ -95,20 +94,19 @@ impl Shapes<'_> {
     }
 
     fn numbers(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
-        for hit in numbers().captures_iter(bytes) {
-            let Some(whole) = hit.get(0) else { continue };
+        for whole in numbers().find_iter(bytes) {
             let (start, end) = (whole.start(), whole.end());
             let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
             let closed = !word_before(bytes, start) && !word_at(bytes, end);
-            if hit.name("guid").is_some() {
+            if text.contains('-') {
                 if uuid(text).is_some_and(|guid| self.entity(guid)) {
                     report(start, Kind::ObjectId.id(), true);
                 }
-            } else if hit.name("hex").is_some() {
+            } else if !text.contains([':', '.']) {
                 if self.hex(text) {
                     report(start, Kind::ObjectId.id(), true);
                 }
-            } else if hit.name("four").is_some() {
+            } else if !text.contains(':') {
                 let kept = text.matches('.').count() != 3
                     || !closed
                     || bytes.get(end) == Some(&b'.') && digit(bytes, end + 1);
@@ -177,11 +175,30 @@ impl Shapes<'_> {
         }
     }
 
+    /// Anchors, which end in `==`, and client secrets, which have a `Q~` inside.
+    fn padded(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
+        for at in memchr::memmem::find_iter(bytes, b"==") {
+            let text = at.checked_sub(22).and_then(|start| std::str::from_utf8(&bytes[start..at + 2]).ok());
+            if text.and_then(anchor).is_some_and(|guid| self.entity(guid)) {
+                report(at - 22, Kind::Anchor.id(), true);
+            }
+        }
+        let part = |b: &u8| b.is_ascii_alphanumeric() || b"_~.-".contains(b);
+        for at in memchr::memmem::find_iter(bytes, b"Q~") {
+            let marked =
+                at >= 4 && matches!(bytes[at - 1], b'7' | b'8') && bytes[at - 4..at].iter().all(part);
+            let rest = bytes[at + 2..].iter().take(31).take_while(|b| part(b)).count();
+            if marked && rest == 31 {
+                report(at - 4, "secret:client-secret", false);
+            }
+        }
+    }
+
     fn marked(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
-        for hit in marked().captures_iter(bytes) {
-            let Some(whole) = hit.get(0) else { continue };
+        for whole in marked().find_iter(bytes) {
             let (start, end) = (whole.start(), whole.end());
-            if hit.name("sid").is_some() {
+            let first = bytes[start];
+            if matches!(first, b's' | b'S') {
                 let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
                 let parts: Vec<u32> = text.split('-').skip(4).filter_map(|part| part.parse().ok()).collect();
                 if word_before(bytes, start) || word_at(bytes, end) {
@@ -209,23 +226,18 @@ impl Shapes<'_> {
                     }
                     _ => {}
                 }
-            } else if hit.name("jwt").is_some() {
+            } else if first == b'e' {
                 if !word_before(bytes, start) {
                     report(start, "secret:jwt", false);
                 }
-            } else if hit.name("pem").is_some() {
+            } else if first == b'-' {
                 report(start, "secret:pem", false);
-            } else if hit.name("client").is_some() {
-                report(start, "secret:client-secret", false);
-            } else if hit.name("totp").is_some() {
+            } else if first == b'o' {
                 report(start, "secret:totp", false);
-            } else if hit.name("anchor").is_some() {
-                let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
-                if anchor(text).is_some_and(|guid| self.entity(guid)) {
-                    report(start, Kind::Anchor.id(), true);
-                }
-            } else if let Some(folder) = hit.name("folder") {
-                let name = String::from_utf8_lossy(folder.as_bytes());
+            } else {
+                let separators = whole.as_bytes().iter().skip(6).take_while(|b| **b == b'\\').count();
+                let folder = start + 6 + separators;
+                let name = String::from_utf8_lossy(&bytes[folder..end]);
                 let name =
                     name.split([' ', ',', ';', ')', '\'']).next().unwrap_or_default().trim_end_matches('.');
                 let nobody = ["Public", "Default", "All", "defaultuser0", "WDAGUtilityAccount", "system32"];
@@ -237,7 +249,7 @@ impl Shapes<'_> {
                     && self.treated.contains(Kind::Account)
                     && name.bytes().any(|b| b.is_ascii_alphanumeric())
                 {
-                    report(folder.start(), Kind::Account.id(), false);
+                    report(folder, Kind::Account.id(), false);
                 }
             }
         }

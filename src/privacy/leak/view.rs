@@ -162,6 +162,16 @@ fn reference(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
 /// Fewest characters of a stretch that is tried as base64.
 const BASE64: usize = 24;
 
+/// Base64 whose last bits may be anything, as in a stretch that was cut.
+fn lenient() -> &'static data_encoding::Encoding {
+    static ENCODING: std::sync::OnceLock<data_encoding::Encoding> = std::sync::OnceLock::new();
+    ENCODING.get_or_init(|| {
+        let mut specification = data_encoding::BASE64_NOPAD.specification();
+        specification.check_trailing_bits = false;
+        specification.encoding().unwrap_or(data_encoding::BASE64_NOPAD)
+    })
+}
+
 /// Views of everything that decodes from base64 to text, UTF-16 included.
 pub(super) fn base64(window: &[u8]) -> Vec<View> {
     let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
@@ -189,10 +199,7 @@ pub(super) fn base64(window: &[u8]) -> Vec<View> {
             })
             .take(text.len() - usize::from(text.len() % 4 == 1))
             .collect();
-        let mut spec = data_encoding::BASE64_NOPAD.specification();
-        spec.check_trailing_bits = false;
-        let Ok(encoding) = spec.encoding() else { continue };
-        let Ok(decoded) = encoding.decode(&standard) else { continue };
+        let Ok(decoded) = lenient().decode(&standard) else { continue };
         let nul = decoded.iter().filter(|b| **b == 0).count();
         let text: Vec<u8> =
             if nul * 3 > decoded.len() { decoded.into_iter().filter(|b| *b != 0).collect() } else { decoded };

@@ -20,7 +20,6 @@ mod words;
 
 use super::dictionary::Dictionary;
 use super::render::{Render, Rendered};
-use super::secrets;
 use crate::kind::Kind;
 use span::{Span, What};
 
@@ -56,14 +55,6 @@ impl<'a> TextEngine<'a> {
             return replaced;
         }
         let mut spans: Vec<Span> = Vec::new();
-        secrets::find(text, |secret| {
-            spans.push(Span {
-                start: secret.start,
-                end: secret.end,
-                rank: span::rank::SECRET,
-                what: What::Secret(secret.what),
-            });
-        });
         shapes::find(text, self.dictionary, &mut spans);
         span::resolve(&mut spans);
         let mut replaced = 0;
@@ -150,6 +141,19 @@ impl<'a> TextEngine<'a> {
             }
         }
     }
+}
+
+/// The secrets of a text, for the tests of their recognisers.
+#[cfg(test)]
+pub(super) fn secrets_of(text: &str, dictionary: &Dictionary) -> Vec<super::secrets::Secret> {
+    let mut spans = Vec::new();
+    shapes::find(text, dictionary, &mut spans);
+    span::resolve(&mut spans);
+    let secret = |span: &Span| match span.what {
+        What::Secret(what) => Some(super::secrets::Secret { start: span.start, end: span.end, what }),
+        _ => None,
+    };
+    spans.iter().filter_map(secret).collect()
 }
 
 /// Asks the renderer and writes: the value's replacement, or `found` where the value is kept.

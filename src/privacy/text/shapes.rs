@@ -2,21 +2,34 @@
 //! class bits make possible. Every matcher checks what it found and both its boundaries.
 
 use super::super::dictionary::Dictionary;
-use super::super::secrets;
+use super::super::secrets::{self, Secret};
 use super::span::{
     AT, BACKSLASH, CLASS, COLON, DASH, DIGIT, DOT, LETTER, PERCENT, PLUS, RUN, SLASH, Span, UNDERSCORE, What,
     rank,
 };
 use super::{account, address, dn, host, id, mail};
 
-/// Collects the typed shapes of a text, overlaps included.
+/// Collects secrets and typed shapes of a text, overlaps included.
 pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    // The first byte that a DN found next may use, so that nested `=` cost nothing.
-    let mut dn_floor = 0;
+    // The first byte that a DN found next may use, and the end of the last secret, so that what is
+    // covered is not looked at again.
+    let (mut dn_floor, mut secret_end) = (0, 0);
+    let secret = |found: Option<Secret>, secret_end: &mut usize, spans: &mut Vec<Span>| {
+        if let Some(Secret { start, end, what }) = found.filter(|s| s.end > s.start && s.end > *secret_end) {
+            *secret_end = end;
+            spans.push(Span { start, end, rank: rank::SECRET, what: What::Secret(what) });
+        }
+    };
     while at < bytes.len() {
-        if CLASS[bytes[at] as usize] & RUN == 0 {
+        let byte = bytes[at];
+        if CLASS[byte as usize] & RUN == 0 {
+            match byte {
+                b'=' if at >= secret_end => secret(secrets::behind(text, at), &mut secret_end, spans),
+                b'~' if at >= secret_end => secret(secrets::at_tilde(bytes, at), &mut secret_end, spans),
+                _ => {}
+            }
             at += 1;
             continue;
         }
@@ -25,6 +38,16 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
         while let Some(class) = bytes.get(at).map(|b| CLASS[*b as usize]).filter(|class| class & RUN != 0) {
             bits |= class;
             at += 1;
+        }
+        if at > secret_end {
+            secret(secrets::in_run(bytes, start, at), &mut secret_end, spans);
+            if bits & COLON != 0 {
+                for colon in memchr::memchr_iter(b':', &bytes[start..at]) {
+                    if start + colon >= secret_end {
+                        secret(secrets::behind(text, start + colon), &mut secret_end, spans);
+                    }
+                }
+            }
         }
         run(text, start, at, bits, dictionary, spans);
         if bytes.get(at) == Some(&b'=') {
@@ -43,6 +66,7 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
 fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let has = |wanted: u16| bits & wanted == wanted;
+    let count = |wanted: u8| bytes[start..end].iter().filter(|b| **b == wanted).count();
     // A plain word or number: nothing but a GUID without dashes.
     if end - start >= 32 && has(DIGIT) {
         id::plain_guids(text, start, end, dictionary, spans);
@@ -60,31 +84,31 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
             }
         }
     }
-    if has(DASH | DIGIT) {
+    let dashes = if has(DASH | DIGIT) { count(b'-') } else { 0 };
+    if dashes >= 4 {
         if end - start >= 36 {
             id::guids(bytes, start, end, spans);
         }
         if end - start >= 13 {
-            for at in start..end - 12 {
-                if matches!(bytes[at], b'S' | b's') && bytes[at + 1..].starts_with(b"-1-") {
-                    id::sid(bytes, at, end, spans);
-                }
-            }
+            sids(bytes, start, end, spans);
         }
-        address::macs(bytes, start, end, spans);
+        if dashes >= 5 {
+            address::macs(bytes, start, end, spans);
+        }
         if end - start >= 55 {
             bitlocker(bytes, start, end, spans);
         }
     }
-    if has(DIGIT) && bits & (DASH | UNDERSCORE) != 0 && end - start >= 7 {
+    if dashes >= 3 || (has(UNDERSCORE | DIGIT) && count(b'_') >= 3) {
         address::folded_v4(bytes, start, end, spans);
     }
-    if has(DOT | DIGIT) && end - start >= 7 {
+    if has(DOT | DIGIT) && count(b'.') >= 3 {
         address::v4(bytes, start, end, spans);
     }
-    if has(COLON) && end - start >= 3 {
-        address::v6(text, start, end, spans);
-        if !has(DASH | DIGIT) {
+    if has(COLON) {
+        let colons = count(b':');
+        if colons >= 5 || (colons >= 2 && bytes[start..end].windows(2).any(|pair| pair == b"::")) {
+            address::v6(text, start, end, spans);
             address::macs(bytes, start, end, spans);
         }
     }
@@ -105,6 +129,15 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
     }
     if has(PERCENT) && has_escape(&bytes[start..end]) {
         spans.push(Span { start, end, rank: rank::PERCENT, what: What::Percent });
+    }
+}
+
+/// SIDs of domains, accounts and Entra objects.
+fn sids(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
+    for at in memchr::memchr2_iter(b'S', b's', &bytes[start..end]) {
+        if bytes[start + at + 1..end].starts_with(b"-1-") {
+            id::sid(bytes, start + at, end, spans);
+        }
     }
 }
 
