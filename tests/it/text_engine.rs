@@ -1,8 +1,9 @@
 //! Free text: every identifier in every sentence, versions untouched, hostile names, odd input.
 
 use crate::shared;
-use entra_bundle::kind::Kind;
+use entra_bundle::kind::{Kind, KindSet};
 use entra_bundle::privacy::dictionary::Dictionary;
+use entra_bundle::privacy::leak::LeakCheck;
 use entra_bundle::privacy::learn::Learner;
 use entra_bundle::privacy::render::{Render, Rendered};
 use entra_bundle::privacy::text::TextEngine;
@@ -340,4 +341,75 @@ proptest! {
     ], 0..24)) {
         scan(&dictionary(), &pieces.concat());
     }
+}
+
+/// A renderer whose output has the marks of real pseudonyms.
+struct Marked;
+
+impl Render for Marked {
+    fn render(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let text = match kind {
+            Kind::Upn => "u-uunltp2igwuex@d-4t3ff5tundavp.example",
+            Kind::Domain | Kind::Partner => "d-4t3ff5tundavp.example",
+            Kind::Dn => "CN=n-43gfkslfdaupb,DC=d-4t3ff5tundavp,DC=example",
+            Kind::ObjectId | Kind::TraceId => "fade0367-97df-873d-b280-ffadf2fb26d0",
+            Kind::Anchor => "ZwPe+t+XPYeygP+t8vsm0A==",
+            Kind::Sid if value.to_ascii_lowercase().starts_with("s-1-5-21-0-0-0") => return Rendered::Kept,
+            Kind::Sid => "S-1-5-21-4208918010-2498114254-690280716-1035817302",
+            Kind::EntraSid => "S-1-12-1-4208853863-2268960735-2919202994-3492215794",
+            Kind::IpAddress
+                if value.starts_with("127.") || value.starts_with("0.0.0.0") || value.starts_with("fe80") =>
+            {
+                return Rendered::Kept;
+            }
+            Kind::IpAddress => "2001:db8:4::e2c4:cbb4",
+            Kind::Network => "2001:db8:4::e2c4:cb00/120",
+            Kind::MacAddress => "m-3behgcnlwgugk",
+            Kind::Phone => return Rendered::Dropped,
+            Kind::Account if value.contains('\\') => "d-d3tmk3a5hhq34\\u-5ruvv4drp33lo",
+            Kind::Host => "h-4pu5zkc2uypuo",
+            _ => "u-5ruvv4drp33lo",
+        };
+        out.extend_from_slice(text.as_bytes());
+        Rendered::Replaced
+    }
+}
+
+fn all_kinds() -> KindSet {
+    let mut set = KindSet::EMPTY;
+    Kind::all().for_each(|kind| set.insert(kind));
+    set
+}
+
+/// The two implementations against each other: what the engine leaves of real files, the leak check
+/// accepts; what it was fed, the leak check refuses.
+#[test]
+fn the_leak_check_agrees_with_the_engine_on_real_files() {
+    let dictionary = dictionary();
+    let Some(folder) = shared::folder("the_leak_check_agrees_with_the_engine_on_real_files") else { return };
+    let check = LeakCheck::new(&dictionary, all_kinds(), Vec::new());
+    let engine = TextEngine::new(&dictionary);
+    let (mut raw, mut wrong) = (0, Vec::new());
+    for entry in walkdir::WalkDir::new(folder.join("data")).into_iter().filter_map(Result::ok) {
+        let is_text = entry.path().extension().is_none_or(|end| end != "evtx" && end != "zip");
+        if !entry.file_type().is_file() || !is_text {
+            continue;
+        }
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        raw += check.check("raw", &mut text.as_bytes()).unwrap().len();
+        let mut out = Vec::new();
+        for line in text.lines() {
+            engine.scan(line, &mut Marked, &mut out);
+            out.push(b'\n');
+        }
+        for leak in check.check("out", &mut &out[..]).unwrap() {
+            let at = leak.offset as usize;
+            let around =
+                String::from_utf8_lossy(&out[at.saturating_sub(60)..(at + 60).min(out.len())]).into_owned();
+            wrong.push(format!("{} {}: {around:?}", entry.path().display(), leak.what));
+        }
+    }
+    assert!(raw > 1000, "{raw}");
+    assert!(wrong.is_empty(), "{}: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
 }

@@ -45,13 +45,29 @@ const REACH: usize = 320;
 pub(super) fn unescaped(window: &[u8]) -> Vec<View> {
     let mut regions: Vec<(usize, usize)> = Vec::new();
     for at in memchr::memchr3_iter(b'\\', b'%', b'&', window) {
-        let (from, to) = (at.saturating_sub(REACH), (at + REACH).min(window.len()));
+        let (from, to) =
+            (open(window, at.saturating_sub(REACH)), close(window, (at + REACH).min(window.len())));
         match regions.last_mut() {
             Some(last) if last.1 >= from => last.1 = to,
             _ => regions.push((from, to)),
         }
     }
     regions.into_iter().map(|(from, to)| unescape(window, from, to)).collect()
+}
+
+/// The border of a stretch, moved outwards so that no identifier is cut.
+fn open(window: &[u8], at: usize) -> usize {
+    let floor = at.saturating_sub(REACH);
+    window[floor..at].iter().rposition(|b| ends_word(*b)).map_or(floor, |p| floor + p + 1)
+}
+
+fn close(window: &[u8], at: usize) -> usize {
+    let top = (at + REACH).min(window.len());
+    window[at..top].iter().position(|b| ends_word(*b)).map_or(top, |p| at + p)
+}
+
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'"' | b',' | b'\n' | b'\t' | b'<' | b'>')
 }
 
 fn unescape(window: &[u8], from: usize, to: usize) -> View {

@@ -133,6 +133,26 @@ pub(crate) fn is_identity(bytes: &[u8], at: usize) -> bool {
     (cue.joined && strong.contains(&word)) || (backslash && word != b"c") || word == b"account"
 }
 
+/// Whether a host is announced directly before `at`.
+pub(crate) fn is_host(bytes: &[u8], at: usize) -> bool {
+    let cue = Cue::before(bytes, at, 1);
+    let hosts = [
+        &b"computer"[..],
+        b"computername",
+        b"device",
+        b"devicename",
+        b"host",
+        b"hostname",
+        b"machine",
+        b"machinename",
+        b"server",
+        b"servername",
+        b"workstation",
+        b"workstationname",
+    ];
+    cue.joined && hosts.contains(&cue.word())
+}
+
 /// Whether a version is announced directly before `at`: `v1.2`, `Version=`, `Chrome/`, `build `.
 pub(crate) fn is_version(bytes: &[u8], at: usize) -> bool {
     if at > 0 && matches!(bytes[at - 1], b'v' | b'V') && (at == 1 || !is_word_byte(bytes[at - 2])) {

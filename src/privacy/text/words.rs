@@ -57,9 +57,16 @@ fn choose<'a>(
     let has_account = originals().any(|(_, original)| original.kind == Kind::Account);
     // Context names the type; it is asked only where it can change the answer.
     let any_bare = originals().any(|(_, original)| original.bare);
-    if (has_account || !any_bare) && (announced || context::is_identity(bytes, start)) {
-        let dollar = bytes.get(hit.end) == Some(&b'$');
-        let wanted = if dollar { Kind::Host } else { Kind::Account };
+    let wanted = if announced {
+        Some(Kind::Account)
+    } else if (has_account || !any_bare) && context::is_identity(bytes, start) {
+        Some(if bytes.get(hit.end) == Some(&b'$') { Kind::Host } else { Kind::Account })
+    } else if !any_bare && context::is_host(bytes, start) {
+        Some(Kind::Host)
+    } else {
+        None
+    };
+    if let Some(wanted) = wanted {
         let named = originals().find(|(_, original)| original.kind == wanted);
         return named.or_else(|| originals().next()).map(|(_, original)| (original.kind, original.text));
     }
