@@ -17,7 +17,6 @@ struct Read {
     records: BTreeMap<String, u64>,
     bytes: u64,
     faults: Vec<Fault>,
-    cursors: Vec<Cursor>,
     end: End,
 }
 
@@ -39,7 +38,7 @@ fn read_with(inputs: Vec<PathBuf>, change: impl FnOnce(&mut Options<'_>)) -> Vec
     let mut all = Vec::new();
     for unit in source.units().unwrap() {
         let mut items = source.open(&unit, None).unwrap();
-        let (mut records, mut faults, mut cursors, mut bytes) = (BTreeMap::new(), vec![], vec![], 0);
+        let (mut records, mut faults, mut bytes) = (BTreeMap::new(), vec![], 0);
         while let Some(item) = items.next() {
             match item.unwrap() {
                 Item::Record(stream, raw) => {
@@ -47,11 +46,11 @@ fn read_with(inputs: Vec<PathBuf>, change: impl FnOnce(&mut Options<'_>)) -> Vec
                     bytes += raw.len() as u64;
                 }
                 Item::Fault(fault) => faults.push(fault),
-                Item::Checkpoint(cursor) => cursors.push(cursor),
+                Item::Checkpoint(_) | Item::Progress(_) => {}
                 Item::Progress(_) => {}
             }
         }
-        all.push(Read { name: unit.name, records, bytes, faults, cursors, end: items.end() });
+        all.push(Read { name: unit.name, records, bytes, faults, end: items.end() });
     }
     all
 }
@@ -199,6 +198,19 @@ fn a_damaged_event_log_gives_its_readable_records_and_faults() {
     assert_eq!(unit.end.outcome, Outcome::Partial);
 }
 
+/// A damaged file header costs no record.
+#[test]
+fn an_event_log_with_a_damaged_header_is_read() {
+    let Some(shared) = shared::folder("an_event_log_with_a_damaged_header_is_read") else {
+        return;
+    };
+    let mut log = std::fs::read(shared.join("data/evtx/system.evtx")).unwrap();
+    log[8..128].fill(0xFF);
+    let folder = tempfile::tempdir().unwrap();
+    let unit = one(file(folder.path(), "system.evtx", log));
+    assert_eq!(unit.total(), 1881);
+}
+
 // ---- the catalogue
 
 #[test]
@@ -303,6 +315,7 @@ fn every_bad_input_has_its_outcome() {
         ("image.log", b"\x89PNG\r\n\x1A\n\0\0\0".to_vec(), 0, Outcome::Skipped, Reason::Binary),
         ("other.json", b"{\"a\":[1,2]}".to_vec(), 0, Outcome::Skipped, Reason::UnrecognisedRecords),
         ("broken.evtx", b"ElfFile\0garbage".to_vec(), 0, Outcome::Failed, Reason::Damaged),
+        ("broken.gz", gzip(b"[{\"id\":\"1\"}]")[..14].to_vec(), 0, Outcome::Failed, Reason::Damaged),
         ("broken.zip", b"PK\x03\x04garbage".to_vec(), 0, Outcome::Failed, Reason::Damaged),
         (
             "bomb.xml",
@@ -408,7 +421,7 @@ fn an_unreadable_file_or_folder_is_a_fault_and_the_rest_is_read() {
     let closed = folder.path().join("c");
     file(&closed, "d.json", users(1));
     for path in [&locked, &closed] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o0)).unwrap();
     }
     if std::fs::read_dir(&closed).is_ok() {
         eprintln!(
@@ -483,6 +496,19 @@ fn unsafe_members_are_refused_and_the_others_taken() {
     let seen: Vec<_> = all.iter().map(|u| (u.total(), u.end.reason)).collect();
     let refused = (0, Some(Reason::UnsafeArchiveEntry));
     assert_eq!(seen, [refused, refused, refused, (2, None)]);
+}
+
+/// Of two members with one name the library shows one; the other does not vanish silently.
+#[test]
+fn members_of_one_name_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = zip(&[("aa.json", users(1).as_bytes()), ("ab.json", users(2).as_bytes())]);
+    for at in memchr::memmem::find_iter(&bytes.clone(), b"ab.json") {
+        bytes[at + 1] = b'a';
+    }
+    let all = read(vec![file(folder.path(), "twice.zip", bytes)]);
+    assert_eq!(all.len(), 2);
+    assert_eq!((all[0].end.reason, all[1].end.reason), (Some(Reason::UnsafeArchiveEntry), None));
 }
 
 #[test]

@@ -187,8 +187,11 @@ impl Lister<'_> {
             Ok(archive) => archive,
             Err(reason) => return (self.each)(way, Err(reason)),
         };
-        if archive.is_empty() {
-            (self.each)(way, Ok(()));
+        // The library keeps one of several members of the same name; the loss is named.
+        match declared(blob, self.limits.in_memory) {
+            Some(count) if count > archive.len() => (self.each)(way, Err(Reason::UnsafeArchiveEntry)),
+            _ if archive.is_empty() => (self.each)(way, Ok(())),
+            _ => {}
         }
         for index in 0..archive.len() {
             let Some((member, judged)) = member(&mut archive, index) else { continue };
@@ -271,6 +274,19 @@ fn member<R: Read + Seek>(archive: &mut ZipArchive<R>, index: usize) -> Option<(
         deflated: file.compression() == CompressionMethod::Deflated,
     };
     Some((member, judged))
+}
+
+/// The number of members that the end of the archive declares, where it fits 16 bits.
+fn declared(blob: &Blob, limit: u64) -> Option<usize> {
+    const LONGEST: i64 = 22 + 65_535;
+    let mut reader = blob.seekable(limit).ok()?;
+    let size = i64::try_from(reader.seek(SeekFrom::End(0)).ok()?).ok()?;
+    reader.seek(SeekFrom::End(-size.min(LONGEST))).ok()?;
+    let mut tail = Vec::new();
+    reader.take(LONGEST as u64).read_to_end(&mut tail).ok()?;
+    let end = tail.get(memchr::memmem::rfind(&tail, b"PK\x05\x06")?..)?;
+    let count = u16::from_le_bytes([*end.get(10)?, *end.get(11)?]);
+    (count != u16::MAX).then_some(usize::from(count))
 }
 
 /// Whether a name leaves its archive on any system.

@@ -18,6 +18,8 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+/// Bytes in front of the first chunk.
+const HEADER: u64 = 4096;
 /// Bytes of a chunk.
 const CHUNK: u64 = 64 * 1024;
 
@@ -52,7 +54,7 @@ impl Events {
     }
 
     fn chunk(&mut self, mut data: EvtxChunkData) {
-        let offset = data.number.map(|number| 4096 + number * CHUNK);
+        let offset = data.number.map(|number| HEADER + number * CHUNK);
         let damaged = |number| Step::fault(Reason::Damaged, Some(number), offset);
         let mut chunk = match data.parse(Arc::clone(&self.settings)) {
             Ok(chunk) => chunk,
@@ -94,7 +96,7 @@ impl Records for Events {
         match chunk {
             Ok(chunk) => self.chunk(chunk),
             Err(_) => {
-                self.queue.push_back(Step::fault(Reason::Damaged, None, Some(self.passed - CHUNK + 4096)))
+                self.queue.push_back(Step::fault(Reason::Damaged, None, Some(self.passed - CHUNK + HEADER)))
             }
         }
         Some(Step::Passed)
@@ -118,6 +120,12 @@ fn stream(event: &Map<String, Value>) -> Stream {
     };
     let (channel, provider, id) = (text("Channel"), text("Provider"), text("EventID"));
     let rules = Rules::builtin();
+    let path = event.get("EventData").and_then(|data| data.get("ProcessName")?.as_str());
+    if channel.as_deref() == Some("security")
+        && let Some(dataset) = path.and_then(|path| identify::process(rules, &path.to_ascii_lowercase()))
+    {
+        return Stream::new(Source::OnPrem, dataset);
+    }
     let dataset = identify::windows(rules, channel.as_deref(), provider.as_deref(), id.as_deref());
     Stream::new(Source::OnPrem, dataset)
 }

@@ -203,6 +203,12 @@ fn office<'t>(rules: &'t Rules, seen: &Seen<'_>) -> &'t str {
     }
 }
 
+/// The dataset of a Security event that names a program by its path, lower case.
+pub fn process<'t>(rules: &'t Rules, path: &str) -> Option<&'t str> {
+    let program = path.rsplit(['\\', '/']).next()?;
+    rules.windows.processes.get(program).map(String::as_str)
+}
+
 /// The dataset of a Windows event. All arguments are lower case.
 pub fn windows<'t>(
     rules: &'t Rules,

@@ -144,22 +144,26 @@ fn device_section(line: &[u8]) -> bool {
     inner.is_some_and(|inner| DEVICE_SECTIONS.iter().any(|name| inner.starts_with(name)))
 }
 
-/// `[07:08:09.123] [ 12] [WARN ] …`
+/// `[07:08:09.123] [ 12] [WARN ] …`, also with a date before the time.
 fn wizard_line(line: &[u8]) -> bool {
-    fn clock(text: &[u8]) -> bool {
-        text.iter().zip(b"00:00:00.000").all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            other => byte == other,
-        })
+    fn fits(text: &[u8], form: &[u8]) -> bool {
+        text.len() == form.len()
+            && text.iter().zip(form).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                b'T' => matches!(byte, b'T' | b' '),
+                other => byte == other,
+            })
     }
     let parse = || {
         let rest = line.strip_prefix(b"[")?;
-        let (time, rest) = (rest.get(..12)?, rest.get(12..)?.strip_prefix(b"] [")?);
+        let end = memchr(b']', rest.get(..24).unwrap_or(rest))?;
+        let (time, rest) = (rest.get(..end)?, rest.get(end..)?.strip_prefix(b"] [")?);
+        let clock = fits(time, b"00:00:00.000") || fits(time, b"0000-00-00T00:00:00.000");
         let end = memchr(b']', rest.get(..12).unwrap_or(rest))?;
         let thread = rest.get(..end)?.trim_ascii();
         let level = rest.get(end..)?.strip_prefix(b"] [")?;
         let known = LEVELS.iter().any(|name| level.starts_with(name));
-        Some(clock(time) && !thread.is_empty() && thread.iter().all(u8::is_ascii_digit) && known)
+        Some(clock && !thread.is_empty() && thread.iter().all(u8::is_ascii_digit) && known)
     };
     parse().unwrap_or(false)
 }
@@ -372,6 +376,7 @@ mod tests {
             ("Windows Registry Editor Version 5.00\n\n[HKEY_CURRENT_USER\\Software]\n", None),
             ("Other.exe Error: 0 : x\n", None),
             ("[07:08:09] [1] [INFO] x\n", None),
+            ("[2024-05-01T00:00:00.700] [ 24] [INFO ] x\n", Some(Shape::WizardTrace)),
         ] {
             assert_eq!(shape(text.as_bytes()), expected, "{text}");
         }

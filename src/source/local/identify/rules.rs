@@ -135,6 +135,8 @@ pub struct Windows {
     pub providers: HashMap<String, String>,
     /// Beginning of the channel, lower case → dataset.
     pub channels: BTreeMap<String, String>,
+    /// Program that a Security event names, lower case → dataset.
+    pub processes: HashMap<String, String>,
     /// Event id in the Security channel → dataset.
     pub security: HashMap<String, String>,
     /// Dataset of every other event.
@@ -340,6 +342,7 @@ impl Rules {
             &self.office.record_types,
             &self.windows.providers,
             &self.windows.security,
+            &self.windows.processes,
             &self.contexts,
             &self.types,
             &self.sections,
