@@ -47,7 +47,6 @@ fn read_with(inputs: Vec<PathBuf>, change: impl FnOnce(&mut Options<'_>)) -> Vec
                 }
                 Item::Fault(fault) => faults.push(fault),
                 Item::Checkpoint(_) | Item::Progress(_) => {}
-                Item::Progress(_) => {}
             }
         }
         all.push(Read { name: unit.name, records, bytes, faults, end: items.end() });

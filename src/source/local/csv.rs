@@ -136,6 +136,9 @@ impl<'a> Rows<'a> {
             let data = self.window.data();
             while let Some(end) = frame.record(data, at, self.delimiter) {
                 if end - last > self.max_record {
+                    if last == 0 {
+                        return Some(self.too_large(start, end));
+                    }
                     break;
                 }
                 (at, last) = (end, end);
@@ -177,7 +180,15 @@ impl<'a> Rows<'a> {
         None
     }
 
-    /// Passes over a record above the limit.
+    /// Passes over a record above the limit that is there as a whole.
+    fn too_large(&mut self, start: u64, length: usize) -> Step {
+        self.number += 1;
+        self.window.consume(length);
+        self.passed = self.window.offset();
+        Step::fault(Reason::RecordTooLarge, Some(self.number), Some(start))
+    }
+
+    /// Passes over a record above the limit of which the end is not there yet.
     fn pass_over(&mut self, start: u64, mut frame: Frame) -> Step {
         self.number += 1;
         let fault = Step::fault(Reason::RecordTooLarge, Some(self.number), Some(start));
@@ -428,9 +439,11 @@ mod tests {
             records[2],
             r##"portal/users {"userPrincipalName":"e","displayName":"f","id":"2","#4":"extra"}"##
         );
-        let large = format!("{head}a,b,1\nx,\"{}\",2\nc,d,3\n", "y\n".repeat(300_000));
-        let (records, faults) = read(large.as_bytes(), "", 1000);
-        assert_eq!((records.len(), faults), (2, vec![Reason::RecordTooLarge]));
+        for lines in [600, 300_000] {
+            let large = format!("{head}a,b,1\nx,\"{}\",2\nc,d,3\ne,f,4\n", "y\n".repeat(lines));
+            let (records, faults) = read(large.as_bytes(), "", 1000);
+            assert_eq!((records.len(), faults), (3, vec![Reason::RecordTooLarge]));
+        }
         let (records, faults) = read(format!("{head}a,b,1\nx,\"cut").as_bytes(), "", 1000);
         assert_eq!((records.len(), faults), (1, vec![Reason::Damaged]));
         let (records, faults) = read(b"one,two,three\n1,2,3\n", "", 1000);

@@ -6,16 +6,15 @@
 //! Member names compare case-insensitively without spaces. The same pass proves that the bytes
 //! are one JSON value; nothing is built.
 
+mod look;
 mod rules;
 
 pub use rules::{Rules, Shape};
 
 use crate::catalogue::{Source, Stream};
-use rules::{Bits, Slot};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
+use look::{Seen, look, objects};
+use rules::Slot;
+use serde::de::IgnoredAny;
 
 /// What is known about a record from the place where it stands.
 #[derive(Clone, Debug, Default)]
@@ -41,31 +40,6 @@ pub enum Verdict<'r> {
     Unknown,
     /// Not one JSON value.
     Invalid,
-}
-
-/// The top-level members of an object.
-#[derive(Debug, Default)]
-pub(super) struct Seen<'r> {
-    bits: Bits,
-    values: [Option<&'r str>; Slot::COUNT],
-    upper: bool,
-}
-
-impl<'r> Seen<'r> {
-    fn raw(&self, slot: Slot) -> Option<&'r str> {
-        self.values.get(slot as usize).copied().flatten()
-    }
-
-    /// The text of a string, a number or a word; lower case.
-    fn text(&self, slot: Slot) -> Option<String> {
-        let raw = self.raw(slot)?;
-        let text = match raw.as_bytes().first()? {
-            b'"' => serde_json::from_str::<Cow<'_, str>>(raw).ok()?.to_ascii_lowercase(),
-            b'{' | b'[' | b'n' => return None,
-            _ => raw.to_ascii_lowercase(),
-        };
-        (!text.is_empty()).then_some(text)
-    }
 }
 
 /// Judges one JSON text.
@@ -296,100 +270,12 @@ fn sign_in<'t>(dataset: &'t str, seen: &Seen<'_>) -> &'t str {
 
 /// Another tool's wrapper: exactly one member is an object that is itself a known record.
 fn unwrap<'r>(rules: &Rules, json: &'r str) -> Option<(Stream, &'r str)> {
-    struct Objects<'r>(Vec<&'r str>);
-    impl<'de> serde::Deserialize<'de> for Objects<'de> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Collect;
-            impl<'de> Visitor<'de> for Collect {
-                type Value = Objects<'de>;
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("an object")
-                }
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                    let mut found = Vec::new();
-                    while map.next_key::<IgnoredAny>()?.is_some() {
-                        let raw: &'de RawValue = map.next_value()?;
-                        if raw.get().starts_with('{') {
-                            found.push(raw.get());
-                        }
-                    }
-                    Ok(Objects(found))
-                }
-            }
-            deserializer.deserialize_map(Collect)
-        }
-    }
-    let Objects(found) = serde_json::from_str(json).ok()?;
-    let mut known = found.into_iter().filter_map(|inner| {
+    let mut known = objects(json)?.into_iter().filter_map(|inner| {
         let seen = look(rules, inner)?;
         Some((stream(rules, &seen, &Hint::default())?, inner))
     });
     let one = known.next()?;
     known.next().is_none().then_some(one)
-}
-
-/// Reads the top-level members of an object; `None` if the text is not one valid object.
-fn look<'r>(rules: &Rules, json: &'r str) -> Option<Seen<'r>> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let seen = deserializer.deserialize_map(Look { rules }).ok()?;
-    deserializer.end().ok()?;
-    Some(seen)
-}
-
-struct Look<'t> {
-    rules: &'t Rules,
-}
-
-impl<'de> Visitor<'de> for Look<'_> {
-    type Value = Seen<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen<'de>, A::Error> {
-        let mut seen = Seen::default();
-        let mut first = true;
-        while let Some((member, upper)) = map.next_key_seed(Name { rules: self.rules })? {
-            if std::mem::take(&mut first) {
-                seen.upper = upper;
-            }
-            let Some(member) = member else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            seen.bits.set(member);
-            match self.rules.slot(member).and_then(|slot| seen.values.get_mut(slot as usize)) {
-                Some(place) => *place = Some(map.next_value::<&'de RawValue>()?.get()),
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(seen)
-    }
-}
-
-struct Name<'t> {
-    rules: &'t Rules,
-}
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = (Option<u16>, bool);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = (Option<u16>, bool);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok((self.rules.member(name), name.starts_with(|c: char| c.is_ascii_uppercase())))
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! record, at most the limit; what is larger is passed over. After damage the splitter goes on
 //! with the next value.
 
+mod lines;
+mod object;
 mod table;
 
 use super::flow::{Records, Step};
@@ -14,8 +16,6 @@ use super::window::Window;
 use crate::catalogue::Stream;
 use crate::event::Reason;
 use crate::record::{Form, Raw};
-use memchr::memchr;
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use table::Table;
@@ -80,51 +80,6 @@ impl<'a> Json<'a> {
         let record = (self.number > 0).then_some(self.number);
         self.queue.push_back(Step::fault(reason, record, Some(offset)));
     }
-
-    // ---- lines
-
-    fn line(&mut self) {
-        let mut from = 0;
-        let mut large = false;
-        let start = self.window.offset();
-        let (length, terminator) = loop {
-            let data = self.window.data();
-            if let Some(found) = memchr(b'\n', data.get(from..).unwrap_or_default()) {
-                break (from + found, 1);
-            }
-            from = data.len();
-            if from > self.max_record {
-                large = true;
-                self.window.consume(from);
-                from = 0;
-            }
-            if !self.window.more() {
-                self.done = true;
-                break (from, 0);
-            }
-        };
-        if large || length > self.max_record {
-            self.number += 1;
-            self.fault(Reason::RecordTooLarge, start);
-        } else {
-            let line = self.window.data().get(..length).unwrap_or_default().trim_ascii().to_vec();
-            if !line.is_empty() {
-                self.number += 1;
-                let cut = terminator == 0 && self.window.failure().is_some();
-                if !cut {
-                    self.take(line, start, &Hint::default(), true);
-                }
-            }
-        }
-        self.window.consume(length + terminator);
-        if self.done
-            && let Some(reason) = self.window.failure()
-        {
-            self.fault(reason, start);
-        }
-    }
-
-    // ---- structure
 
     /// Position of the next byte that is not white space; it becomes the first of the window.
     fn peek(&mut self) -> Option<u8> {
@@ -239,220 +194,6 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Judges a top-level object by its members: a container of lists, or a record of its own.
-    fn object(&mut self) {
-        let start = self.window.offset();
-        let mut at = 1;
-        let mut hint = Hint::default();
-        let mut entity = false;
-        loop {
-            at = self.blank(at);
-            let key = match self.window.data().get(at) {
-                Some(b',') => {
-                    at += 1;
-                    continue;
-                }
-                Some(b'"') => match self.ahead(at) {
-                    Some(end) => (at, end),
-                    None => break,
-                },
-                _ => break,
-            };
-            let colon = self.blank(key.1);
-            if self.window.data().get(colon) != Some(&b':') {
-                break;
-            }
-            let value = self.blank(colon + 1);
-            let data = self.window.data();
-            let name: String =
-                data.get(key.0..key.1).and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default();
-            let first = data.get(value).copied();
-            let folded = name.to_ascii_lowercase();
-            let list = first == Some(b'[');
-            // A record may have members of such names; it also has an identity.
-            entity |= matches!(folded.as_str(), "id" | "@odata.type");
-            let section =
-                !entity && self.rules.sections.contains_key(&folded) && matches!(first, Some(b'[' | b'{'));
-            if list && matches!(folded.as_str(), "value" | "records" | "tables") || section {
-                // What stands in front of the list is needed once more only for its context.
-                self.window.consume(1);
-                self.mark_form(match folded.as_str() {
-                    "value" => "json-value",
-                    "records" => "json-records",
-                    "tables" => "json-tables",
-                    _ => "json-sections",
-                });
-                self.frames.push(Frame::Object { hint, composite: section });
-                return;
-            }
-            let Some(end) = self.ahead(value) else { break };
-            if folded == "@odata.context" {
-                hint.context =
-                    self.window.data().get(value..end).and_then(|raw| serde_json::from_slice(raw).ok());
-            }
-            at = end;
-        }
-        debug_assert_eq!(self.window.offset(), start);
-        self.element(&Hint::default());
-    }
-
-    /// Position of the next byte from `at` on that is not white space, without consuming.
-    fn blank(&mut self, mut at: usize) -> usize {
-        loop {
-            let data = self.window.data();
-            at += data.iter().skip(at).take_while(|b| b.is_ascii_whitespace()).count();
-            if at < data.len() || at > self.max_record || !self.window.more() {
-                return at;
-            }
-        }
-    }
-
-    /// End of the value at `at`, within the limit and without consuming.
-    fn ahead(&mut self, at: usize) -> Option<usize> {
-        let mut scan = Scan::default();
-        let mut next = 0;
-        loop {
-            match scan.run(self.window.data().get(at..)?, next) {
-                Ok(end) => return Some(at + end),
-                Err(position) => next = position,
-            }
-            if at + next > self.max_record || !self.window.more() {
-                return None;
-            }
-        }
-    }
-
-    /// A member of a container object.
-    fn member(&mut self, hint: Hint, composite: bool) {
-        let again = |json: &mut Self, hint| json.frames.push(Frame::Object { hint, composite });
-        match self.peek() {
-            None => return self.end_of_input(true),
-            Some(b'}') => return self.window.consume(1),
-            Some(b',') => {
-                self.window.consume(1);
-                if self.peek() == Some(b'}') {
-                    let offset = self.window.offset();
-                    self.fault(Reason::Damaged, offset);
-                }
-                return again(self, hint);
-            }
-            Some(b'"') => {}
-            Some(b'{' | b'[') => {
-                // A value without a name.
-                self.garbage_value();
-                return again(self, hint);
-            }
-            Some(_) => {
-                self.garbage();
-                return again(self, hint);
-            }
-        }
-        let Some((name, mut hint)) = self.name(hint) else {
-            if !self.done {
-                again(self, Hint::default());
-            }
-            return;
-        };
-        let first = self.peek();
-        let folded = name.to_ascii_lowercase();
-        match (folded.as_str(), first) {
-            ("value" | "records", Some(b'[')) if !composite => {
-                self.window.consume(1);
-                let list = Rc::new(hint.clone());
-                again(self, hint);
-                self.frames.push(Frame::List { hint: list, after_value: false });
-            }
-            ("tables", Some(b'[')) if !composite => {
-                self.window.consume(1);
-                again(self, hint);
-                self.frames.push(Frame::Tables { after_value: false });
-            }
-            ("@odata.context", _) => {
-                if let Some(bytes) = self.small_value() {
-                    hint.context = serde_json::from_slice(&bytes).ok();
-                }
-                again(self, hint);
-            }
-            (_, Some(b'{' | b'[')) if composite => {
-                let section = self.rules.sections.get(&folded).cloned();
-                again(self, hint);
-                self.section(section, first);
-            }
-            (_, None) => self.end_of_input(true),
-            // A partial answer of Log Analytics says so.
-            ("error", Some(b'{')) => {
-                let offset = self.window.offset();
-                self.fault(Reason::Cap, offset);
-                let _ = self.small_value();
-                again(self, hint);
-            }
-            _ => {
-                let _ = self.small_value();
-                again(self, hint);
-            }
-        }
-    }
-
-    fn section(&mut self, dataset: Option<String>, first: Option<u8>) {
-        match (dataset, first) {
-            (Some(dataset), Some(b'[')) => {
-                self.window.consume(1);
-                let hint = Rc::new(Hint { section: Some(dataset), ..Hint::default() });
-                self.frames.push(Frame::List { hint, after_value: false });
-            }
-            // A list of one element collapses to an object.
-            (Some(dataset), _) => self.element(&Hint { section: Some(dataset), ..Hint::default() }),
-            (None, _) => {
-                self.number += 1;
-                let offset = self.window.offset();
-                let blank = |bytes: Vec<u8>| bytes.iter().filter(|b| !b.is_ascii_whitespace()).count() == 2;
-                if !self.small_value().is_some_and(blank) {
-                    self.fault(Reason::UnrecognisedRecords, offset);
-                }
-            }
-        }
-    }
-
-    /// The name of a member, with its colon.
-    fn name(&mut self, hint: Hint) -> Option<(String, Hint)> {
-        let raw = self.small_value()?;
-        let name = serde_json::from_slice(&raw).unwrap_or_default();
-        if self.peek() == Some(b':') {
-            self.window.consume(1);
-        } else {
-            let offset = self.window.offset();
-            self.fault(Reason::Damaged, offset);
-        }
-        Some((name, hint))
-    }
-
-    /// Takes a value that is no record; `None` when it is too large, cut or not there.
-    fn small_value(&mut self) -> Option<Vec<u8>> {
-        self.peek();
-        match self.span(0) {
-            Span::Whole(0) => {
-                self.garbage();
-                None
-            }
-            Span::Whole(length) => {
-                let bytes = self.window.data().get(..length).unwrap_or_default().to_vec();
-                self.window.consume(length);
-                Some(bytes)
-            }
-            Span::TooLarge => None,
-            Span::Cut => {
-                self.end_of_input(true);
-                None
-            }
-        }
-    }
-
-    fn garbage_value(&mut self) {
-        let offset = self.window.offset();
-        self.fault(Reason::Damaged, offset);
-        let _ = self.small_value();
-    }
-
     /// One step inside an array; `each` takes a value.
     fn list(&mut self, after_value: bool, again: impl Fn(bool) -> Frame, each: impl FnOnce(&mut Self)) {
         match self.peek() {
@@ -510,8 +251,6 @@ impl<'a> Json<'a> {
         }
     }
 
-    // ---- records
-
     fn take(&mut self, bytes: Vec<u8>, start: u64, hint: &Hint, line: bool) {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -538,27 +277,6 @@ impl<'a> Json<'a> {
 
     fn emit(&mut self, stream: Stream, bytes: Vec<u8>) {
         self.queue.push_back(Step::Record(stream, Raw::new(bytes, Form::Json)));
-    }
-
-    /// A line that is itself an envelope (Event Hub bodies, saved answers).
-    fn expand(&mut self, line: &str, start: u64) {
-        #[derive(serde::Deserialize)]
-        struct Envelope<'r> {
-            #[serde(borrow, default, alias = "Records", alias = "value")]
-            records: Vec<&'r RawValue>,
-            #[serde(rename = "@odata.context", default)]
-            context: Option<String>,
-        }
-        let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(line) else {
-            return self.fault(Reason::UnrecognisedRecords, start);
-        };
-        if envelope.records.is_empty() {
-            return self.fault(Reason::UnrecognisedRecords, start);
-        }
-        let hint = Hint { context: envelope.context, ..Hint::default() };
-        for record in envelope.records {
-            self.take(record.get().as_bytes().to_vec(), start, &hint, false);
-        }
     }
 }
 

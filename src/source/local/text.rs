@@ -235,23 +235,36 @@ impl<'a> Log<'a> {
         Log { window, max_record, shape, stream, number: 0, fallback: false, done: false }
     }
 
-    /// Length of the line at `from` with its end; 0 at the end of the input. A line above the
-    /// limit is passed over in pieces: then `from` becomes 0 and `large` is set.
-    fn line(&mut self, from: &mut usize, large: &mut bool) -> usize {
+    /// Length of the line at `from` with its end, 0 at the end of the input; `None` for a line above
+    /// the limit, of which only the start is there.
+    fn line(&mut self, from: usize) -> Option<usize> {
         let mut searched = 0;
         loop {
-            let rest = self.window.data().get(*from..).unwrap_or_default();
+            let rest = self.window.data().get(from..).unwrap_or_default();
             if let Some(found) = memchr(b'\n', rest.get(searched..).unwrap_or_default()) {
-                return searched + found + 1;
+                return Some(searched + found + 1);
             }
             searched = rest.len();
             if searched > self.max_record {
-                self.window.consume(*from + searched);
-                (*from, searched, *large) = (0, 0, true);
+                return None;
             }
             if !self.window.more() {
                 self.done = true;
-                return searched;
+                return Some(searched);
+            }
+        }
+    }
+
+    /// Passes over everything up to the next line end.
+    fn skip_line(&mut self) {
+        loop {
+            if let Some(found) = memchr(b'\n', self.window.data()) {
+                return self.window.consume(found + 1);
+            }
+            self.window.consume(self.window.data().len());
+            if !self.window.more() {
+                self.done = true;
+                return;
             }
         }
     }
@@ -260,9 +273,10 @@ impl<'a> Log<'a> {
         let start = self.window.offset();
         let (mut end, mut large, mut before, mut first) = (0, false, Before::Other, true);
         loop {
-            let length = self.line(&mut end, &mut large);
-            let line = self.window.data().get(end..end + length).unwrap_or_default();
-            if length == 0 || !first && self.shape.begins(line, before) {
+            let found = self.line(end);
+            let rest = self.window.data().get(end..).unwrap_or_default();
+            let line = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+            if found == Some(0) || !first && self.shape.begins(line, before) {
                 break;
             }
             before = match () {
@@ -271,7 +285,14 @@ impl<'a> Log<'a> {
                 () => Before::Other,
             };
             first = false;
-            end += length;
+            match found {
+                Some(length) => end += length,
+                None => {
+                    self.window.consume(end);
+                    self.skip_line();
+                    (end, large) = (0, true);
+                }
+            }
             if end > self.max_record {
                 self.window.consume(end);
                 (end, large) = (0, true);
@@ -394,6 +415,10 @@ mod tests {
             (vec!["[07:08:09.124] [  1] [INFO ] b".to_owned()], vec![Reason::RecordTooLarge])
         );
         assert_eq!(read(b"Zo\xEB\nb\n", 100).0, ["Zoë\n", "b\n"]);
+        let pair =
+            format!("[07:08:09.123] [  1] [INFO ] a\n[07:08:09.124] [  1] [INFO ] {}\n", "x".repeat(700_000));
+        let (records, faults) = read(pair.as_bytes(), 1000);
+        assert_eq!((records.len(), faults), (1, vec![Reason::RecordTooLarge]));
         let many = format!(
             "[07:08:09.123] [  1] [INFO ] a\n{}[07:08:09.124] [  1] [INFO ] b\n",
             "line\n".repeat(500)
