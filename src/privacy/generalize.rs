@@ -299,10 +299,8 @@ pub fn depth(value: &str) -> Option<String> {
     for (at, byte) in bytes.iter().enumerate() {
         if start {
             parts += 1;
-            let rest = &bytes[at..];
-            let trimmed = rest.trim_ascii_start();
-            domain += usize::from(trimmed.len() > 2 && trimmed[..3].eq_ignore_ascii_case(b"DC="));
-            start = false;
+            let part = bytes[at..].trim_ascii_start();
+            domain += usize::from(part.len() > 2 && part[..3].eq_ignore_ascii_case(b"DC="));
         }
         start = *byte == b',' && !escaped;
         escaped = *byte == b'\\' && !escaped;

@@ -11,6 +11,7 @@ use super::rules::{Leaf, PlacePart, Rules, Settled};
 use super::{Letter, Pseudonymizer};
 use crate::catalogue::{Catalogue, Field, Stream, TypeId, fold};
 use crate::kind::Kind;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// Most places of a plan.
@@ -19,6 +20,9 @@ pub const MAX_NODES: usize = 1 << 13;
 pub const MAX_SPELLINGS: usize = 1 << 10;
 /// Most counted names of undeclared members in one place.
 const MAX_UNDECLARED: usize = 256;
+
+/// Name of the member that is the value itself.
+const TEXT: &str = "#text";
 
 /// Index of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,6 +268,47 @@ impl<'r> Plan<'r> {
             at.last = index;
         }
         member
+    }
+
+    /// The slot of the plain text that stands in place of an object, if the catalogue has one.
+    pub fn text(&mut self, id: SlotId) -> Option<SlotId> {
+        let Act::Object(node) = self.slot(id).act else { return None };
+        let of = self.catalogue.record_type(self.nodes[node.0 as usize].of?);
+        if !of.fields.contains_key(TEXT) {
+            return None;
+        }
+        Some(self.member(node, TEXT.as_bytes(), || TEXT.to_owned()).slot)
+    }
+
+    /// The member of this name if the catalogue has a row of its own for it.
+    pub fn declared(&mut self, node: NodeId, name: &str) -> Option<SlotId> {
+        let of = self.catalogue.record_type(self.nodes[node.0 as usize].of?);
+        if !of.fields.contains_key(name) && !of.names.contains_key(&fold(name)) {
+            return None;
+        }
+        Some(self.member(node, name.as_bytes(), || name.to_owned()).slot)
+    }
+
+    /// Whether the type of a node has rows for named members.
+    pub fn has_rows(&self, node: NodeId) -> bool {
+        let of = self.nodes[node.0 as usize].of;
+        of.is_some_and(|of| !self.catalogue.record_type(of).names.is_empty())
+    }
+
+    /// Follows `by` fields from `table` on: `members` are the folded names and values of the siblings.
+    /// Where a sibling is absent, or two of its name differ, the row `*` of the table decides.
+    pub fn explained(&mut self, id: SlotId, members: &[(String, Cow<'_, str>)]) -> SlotId {
+        let mut id = id;
+        // Tables may ask further siblings; a table that asks for ever explains nothing.
+        for _ in 0..4 {
+            let Act::By { sibling, table } = &self.slot(id).act else { return id };
+            let table = *table;
+            let mut values = members.iter().filter(|(member, _)| member == sibling).map(|(_, value)| value);
+            let first = values.next().filter(|first| values.all(|other| other == *first));
+            let name = first.map_or("", |first| first.trim());
+            id = self.member(table, name.as_bytes(), || name.to_owned()).slot;
+        }
+        id
     }
 
     /// Remembers that a name is clean text and may be written as it is.

@@ -277,10 +277,16 @@ impl Rules {
         Some(match field? {
             Field::Drop => Settled::Drop(None),
             Field::Object(id) => Settled::Object(Some(*id)),
-            Field::By { sibling, table } => match self.treatment(Kind::ModifiedValue) {
-                Treatment::Parse(_) => Settled::By { sibling: sibling.clone(), table: *table },
-                treatment => self.leaf(name, Kind::ModifiedValue, treatment, None, false),
-            },
+            Field::By { sibling, table } => {
+                // Only old and new values of audit records have a rule as a whole.
+                let modified = self.catalogue.record_type(*table).name.starts_with("modified");
+                match self.treatment(Kind::ModifiedValue) {
+                    treatment if modified && !matches!(treatment, Treatment::Parse(_)) => {
+                        self.leaf(name, Kind::ModifiedValue, treatment, None, false)
+                    }
+                    _ => Settled::By { sibling: sibling.clone(), table: *table },
+                }
+            }
             Field::Value { kind, grammar } => {
                 self.leaf(name, *kind, self.treatment(*kind), grammar.clone(), false)
             }

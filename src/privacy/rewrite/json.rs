@@ -5,11 +5,10 @@
 //! treated. Strings that hold JSON are opened up to [`NESTED`] levels and closed again. The output of
 //! valid input is valid JSON without a line feed; of invalid input nothing is written.
 
-use super::super::plan::{Act, Counts, Member, NameFate, NodeId, Plan, SlotId};
+use super::super::plan::{Act, Member, NameFate, NodeId, Plan, SlotId};
 use super::super::policy::treatment::Treatment;
-use super::super::render::{Render, Rendered};
 use super::super::renderer::is_nothing;
-use super::super::rules::{Leaf, PlacePart};
+use super::super::rules::Leaf;
 use super::lex::{Broken, Lexer, copyable, escape, unescape};
 use super::value::{Fate, Values, redacted};
 use crate::kind::Kind;
@@ -26,8 +25,10 @@ struct Place<'n> {
     slot: SlotId,
     depth: usize,
     nested: usize,
-    /// Value of the sibling that a `by` field asks.
-    sibling: Option<&'n str>,
+    /// Whether a sibling said what it is.
+    explained: bool,
+    /// The string members of its object, if one of them may be asked.
+    members: Option<&'n [(String, Cow<'n, str>)]>,
 }
 
 /// Rewrites records of one stream.
@@ -45,7 +46,7 @@ impl Json<'_, '_> {
     pub fn record(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         let mut lexer = Lexer::new(text);
         lexer.space();
-        let place = Place { slot: self.plan.root(), depth: 0, nested: 0, sibling: None };
+        let place = Place { slot: self.plan.root(), depth: 0, nested: 0, explained: false, members: None };
         let start = out.len();
         let fate = self.value(&mut lexer, place, out)?;
         lexer.space();
@@ -72,10 +73,7 @@ impl Json<'_, '_> {
                 self.plan.counts(place.slot).dropped += 1;
                 return Ok(Fate::Dropped);
             }
-            Act::By { table, .. } => {
-                let table = *table;
-                return self.by(lexer, table, place, out);
-            }
+            Act::By { .. } => return self.by(lexer, place, out),
             Act::Object(_) | Act::Leaf(_) => {}
         }
         match lexer.peek().ok_or(Broken)? {
@@ -185,12 +183,7 @@ impl Json<'_, '_> {
     }
 
     /// Rewrites the members of an object.
-    fn members(
-        &mut self,
-        lexer: &mut Lexer<'_>,
-        body: Body<'_, '_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Fate, Broken> {
+    fn members(&mut self, lexer: &mut Lexer<'_>, body: Body<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
         lexer.bump();
         out.push(b'{');
         let mut first = true;
@@ -228,7 +221,7 @@ impl Json<'_, '_> {
         &mut self,
         lexer: &mut Lexer<'_>,
         raw: &str,
-        body: Body<'_, '_>,
+        body: Body<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Fate, Broken> {
         let depth = body.place.depth + 1;
@@ -238,17 +231,11 @@ impl Json<'_, '_> {
             return self.value(lexer, Place { depth, ..body.place }, out);
         };
         let Member { slot, name } = self.plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
-        let mut place = Place { slot, depth, nested: body.place.nested, sibling: None };
-        match &self.plan.slot(slot).act {
-            Act::Drop | Act::Undeclared => {
-                lexer.skip()?;
-                self.plan.counts(slot).dropped += 1;
-                return Ok(Fate::Dropped);
-            }
-            Act::By { sibling, .. } => {
-                place.sibling = body.members.and_then(|members| sibling_value(members, sibling));
-            }
-            _ => {}
+        let place = Place { slot, depth, nested: body.place.nested, explained: false, members: body.members };
+        if let Act::Drop | Act::Undeclared = &self.plan.slot(slot).act {
+            lexer.skip()?;
+            self.plan.counts(slot).dropped += 1;
+            return Ok(Fate::Dropped);
         }
         if !self.name(Some(node), raw, name, out) {
             lexer.skip()?;
@@ -261,37 +248,27 @@ impl Json<'_, '_> {
 
     /// Writes the name of a member with its quotes; `false` if it must not leave.
     fn name(&mut self, node: Option<NodeId>, raw: &str, fate: NameFate, out: &mut Vec<u8>) -> bool {
-        if fate == NameFate::Verbatim {
-            out.push(b'"');
-            copy(raw, out);
-            out.push(b'"');
-            return true;
-        }
+        let kind = match fate {
+            NameFate::Verbatim => {
+                out.push(b'"');
+                copy(raw, out);
+                out.push(b'"');
+                return true;
+            }
+            NameFate::Data(kind) => Some(kind),
+            NameFate::Scan => None,
+        };
         let plain = unescape(raw);
-        let mut text = Vec::new();
-        let mut counts = Counts::default();
-        let written = match fate {
-            NameFate::Data(kind) => match self.values.renderer.render(kind, &plain, &mut text) {
-                Rendered::Kept => Fate::Same,
-                Rendered::Replaced => Fate::Written,
-                Rendered::Dropped => Fate::Dropped,
-                Rendered::Scan => self.values.scan(None, &plain, &mut counts, &mut text),
-            },
-            _ => {
-                let fate = self.values.scan(None, &plain, &mut counts, &mut text);
-                if let (Fate::Same, Some(node)) = (fate, node) {
+        let Some(name) = self.values.name(kind, &plain) else { return false };
+        out.push(b'"');
+        match name {
+            Cow::Owned(name) => escape(name.as_bytes(), out),
+            Cow::Borrowed(_) => {
+                if let (None, Some(node)) = (kind, node) {
                     self.plan.name_is_clean(node, raw.as_bytes());
                 }
-                fate
+                copy(raw, out);
             }
-        };
-        if written == Fate::Dropped {
-            return false;
-        }
-        out.push(b'"');
-        match written {
-            Fate::Written => escape(&text, out),
-            _ => copy(raw, out),
         }
         out.push(b'"');
         true
@@ -299,6 +276,7 @@ impl Json<'_, '_> {
 
     /// A number, `true`, `false` or `null`.
     fn literal(&mut self, literal: &str, place: Place<'_>, out: &mut Vec<u8>) -> Fate {
+        let place = Place { slot: self.plan.text(place.slot).unwrap_or(place.slot), ..place };
         let is_number = !matches!(literal, "true" | "false" | "null");
         let Act::Leaf(leaf) = &self.plan.slot(place.slot).act else {
             if is_number {
@@ -341,11 +319,7 @@ impl Json<'_, '_> {
                     Fate::Dropped => return Fate::Dropped,
                     Fate::Same => out.extend_from_slice(literal.as_bytes()),
                     // A coarser number stays a number, a token becomes a string.
-                    Fate::Written
-                        if Lexer::new(&String::from_utf8_lossy(&text))
-                            .literal()
-                            .is_ok_and(|n| n.len() == text.len()) =>
-                    {
+                    Fate::Written if Lexer::new(&String::from_utf8_lossy(&text)).literal().is_ok_and(|n| n.len() == text.len()) => {
                         out.extend_from_slice(&text);
                     }
                     Fate::Written => {
@@ -364,34 +338,17 @@ impl Json<'_, '_> {
         let opens = plain.trim_start().as_bytes().first().copied();
         let may_nest = match opens {
             Some(b'{' | b'[') => true,
-            Some(b'"') => place.sibling.is_some(),
+            Some(b'"') => place.explained,
             _ => false,
         };
         if may_nest && place.nested < NESTED && !is_nothing(&plain) && is_json(&plain) {
             return self.nested(raw, &plain, place, out);
         }
-        let fallback;
-        let (plan, values) = (&mut *self.plan, &mut *self.values);
-        let leaf = match &plan.slot(place.slot).act {
-            Act::Leaf(leaf) => leaf,
-            // A string where an object is declared is text.
-            _ => {
-                fallback = Leaf {
-                    kind: Kind::Text,
-                    treatment: values.renderer.rules().treatment(Kind::Text),
-                    grammar: None,
-                    verbatim: false,
-                    place: PlacePart::Mixed,
-                };
-                &fallback
-            }
-        };
-        let mut counts = Counts::default();
+        let slot = self.plan.text(place.slot).unwrap_or(place.slot);
         let mark = out.len();
         out.push(b'"');
         let start = out.len();
-        let fate = values.treat(leaf, &plain, &mut counts, out);
-        plan.counts(place.slot).add(&counts);
+        let fate = self.values.at(self.plan, slot, &plain, out);
         match fate {
             Fate::Same => copy(raw, out),
             Fate::Written => {
@@ -410,13 +367,7 @@ impl Json<'_, '_> {
     }
 
     /// A string that holds JSON.
-    fn nested(
-        &mut self,
-        raw: &str,
-        plain: &str,
-        place: Place<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Fate, Broken> {
+    fn nested(&mut self, raw: &str, plain: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
         let mut inner = Vec::with_capacity(plain.len());
         let mut lexer = Lexer::new(plain);
         lexer.space();
@@ -435,47 +386,28 @@ impl Json<'_, '_> {
     }
 
     /// A value whose sibling says what it is.
-    fn by(
-        &mut self,
-        lexer: &mut Lexer<'_>,
-        table: NodeId,
-        place: Place<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Fate, Broken> {
-        let slot = match place.sibling {
-            Some(name) => self.plan.member(table, name.as_bytes(), || name.to_owned()).slot,
-            None => {
-                let known = lexer.peek().is_some_and(|b| b == b'n');
-                if known {
-                    out.extend_from_slice(lexer.literal()?.as_bytes());
-                    return Ok(Fate::Written);
-                }
-                lexer.skip()?;
-                self.plan.counts(place.slot).dropped += 1;
-                return Ok(Fate::Dropped);
-            }
-        };
-        // In the table another `by` would ask the same sibling; it cannot explain itself.
+    fn by(&mut self, lexer: &mut Lexer<'_>, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+        let slot = self.plan.explained(place.slot, place.members.unwrap_or(&[]));
         if matches!(self.plan.slot(slot).act, Act::By { .. }) {
             lexer.skip()?;
             self.plan.counts(place.slot).dropped += 1;
             return Ok(Fate::Dropped);
         }
-        self.value(lexer, Place { slot, ..place }, out)
+        self.value(lexer, Place { slot, explained: true, ..place }, out)
     }
 }
 
 /// The body of an object.
 #[derive(Clone, Copy)]
-struct Body<'n, 'm> {
+struct Body<'n> {
     /// `None`: everything in it is text.
     node: Option<NodeId>,
-    members: Option<&'m [(String, Cow<'m, str>)]>,
+    members: Option<&'n [(String, Cow<'n, str>)]>,
     place: Place<'n>,
 }
 
-/// The string members of the object at the cursor, by folded name.
-fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
+/// The string members of the object at the cursor: folded name and value.
+pub fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
     let mut members = Vec::new();
     lexer.bump();
     lexer.space();
@@ -501,40 +433,25 @@ fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>, Bro
     }
 }
 
-/// The value of a sibling; two different ones explain nothing.
-fn sibling_value<'m>(members: &'m [(String, Cow<'m, str>)], name: &str) -> Option<&'m str> {
-    let mut values = members.iter().filter(|(member, _)| member == name).map(|(_, value)| value);
-    let first = values.next()?;
-    values.all(|other| other == first).then_some(first.as_ref())
-}
-
 fn number_may_stay(leaf: &Leaf) -> bool {
     use crate::catalogue::Grammar;
+    let counts = |grammar: &Grammar| {
+        use Grammar::{Boolean, Duration, Enum, Number, Timestamp, Version};
+        matches!(grammar, Number | Timestamp | Version | Duration | Boolean | Enum(_))
+    };
     match &leaf.grammar {
-        Some(
-            Grammar::Number
-            | Grammar::Timestamp
-            | Grammar::Version
-            | Grammar::Duration
-            | Grammar::Boolean
-            | Grammar::Enum(_),
-        ) => true,
+        Some(Grammar::Either(two)) if counts(&two.0) || counts(&two.1) => true,
+        Some(grammar) if counts(grammar) => true,
         // Enumerations arrive as integers, states as 0 and 1; identifiers of people are no facts.
         None | Some(_) => matches!(
             leaf.kind,
-            Kind::Fact
-                | Kind::TraceId
-                | Kind::PublicId
-                | Kind::RiskDetail
-                | Kind::Asn
-                | Kind::EventTime
-                | Kind::ProfileTime
-                | Kind::Platform
+            Kind::Fact | Kind::TraceId | Kind::PublicId | Kind::RiskDetail | Kind::Asn | Kind::EventTime | Kind::ProfileTime | Kind::Platform
         ),
     }
 }
 
-fn is_json(text: &str) -> bool {
+/// Whether a text is one JSON value.
+pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 

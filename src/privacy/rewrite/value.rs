@@ -1,15 +1,16 @@
 //! What happens to one plain value: shared by the JSON, text and XML rewriters.
 
 use super::super::guid_decision::may_be_guid;
-use super::super::plan::Counts;
 use super::super::policy::model::Outside;
 use super::super::policy::treatment::{Coarse, Treatment};
+use super::super::plan::{Act, Counts, Plan, SlotId};
 use super::super::render::{Render, Rendered};
 use super::super::renderer::{Renderer, is_nothing};
-use super::super::rules::Leaf;
+use super::super::rules::{Leaf, PlacePart};
 use super::super::{TextEngine, parse_guid};
 use crate::catalogue::Grammar;
 use crate::kind::Kind;
+use std::borrow::Cow;
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub struct Values<'r> {
 impl Values<'_> {
     /// Treats a plain value under a leaf and appends what it becomes, plain.
     pub fn treat(&mut self, leaf: &Leaf, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
-        if leaf.treatment != Treatment::Drop && is_nothing(value) {
+        let nothing = is_nothing(value) || leaf.grammar.as_ref().is_some_and(|one| names_nobody(one, value));
+        if leaf.treatment != Treatment::Drop && nothing {
             counts.kept += 1;
             return Fate::Same;
         }
@@ -77,6 +79,49 @@ impl Values<'_> {
         }
     }
 
+    /// Treats a plain value at a place of the plan. Where the catalogue declares no value, it is text.
+    pub fn at(&mut self, plan: &mut Plan<'_>, slot: SlotId, plain: &str, out: &mut Vec<u8>) -> Fate {
+        let fallback;
+        let leaf = match &plan.slot(slot).act {
+            Act::Leaf(leaf) => leaf,
+            Act::Drop | Act::Undeclared => {
+                plan.counts(slot).dropped += 1;
+                return Fate::Dropped;
+            }
+            _ => {
+                fallback = Leaf {
+                    kind: Kind::Text,
+                    treatment: self.renderer.rules().treatment(Kind::Text),
+                    grammar: None,
+                    verbatim: false,
+                    place: PlacePart::Mixed,
+                };
+                &fallback
+            }
+        };
+        let mut counts = Counts::default();
+        let fate = self.treat(leaf, plain, &mut counts, out);
+        plan.counts(slot).add(&counts);
+        fate
+    }
+
+    /// A name that may be data: `None` if it must not leave, the name itself if it is clean text.
+    pub fn name<'n>(&mut self, kind: Option<Kind>, plain: &'n str) -> Option<Cow<'n, str>> {
+        let leaf = Leaf {
+            kind: kind.unwrap_or(Kind::Text),
+            treatment: kind.map_or(Treatment::Scan, |kind| self.renderer.rules().treatment(kind)),
+            grammar: None,
+            verbatim: false,
+            place: PlacePart::Mixed,
+        };
+        let mut text = Vec::new();
+        match self.treat(&leaf, plain, &mut Counts::default(), &mut text) {
+            Fate::Same => Some(Cow::Borrowed(plain)),
+            Fate::Written => Some(Cow::Owned(String::from_utf8(text).ok()?)),
+            Fate::Dropped => None,
+        }
+    }
+
     fn keep(&mut self, leaf: &Leaf, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
         if may_be_guid(value) && parse_guid(value).is_some() {
             return settle(self.renderer.render(leaf.kind, value, out), counts);
@@ -91,7 +136,7 @@ impl Values<'_> {
             // What looks like one of our tokens in a raw record is an original like any other.
             Some(Grammar::Token) => {}
             Some(grammar) if grammar.fits(value) => {
-                if leaf.verbatim || closed(grammar) {
+                if leaf.verbatim || closed(grammar, value) {
                     counts.kept += 1;
                     return Fate::Same;
                 }
@@ -124,13 +169,7 @@ impl Values<'_> {
     }
 
     /// Scans a text; `inside` is the kind of the kept field that holds it.
-    pub fn scan(
-        &mut self,
-        inside: Option<Kind>,
-        value: &str,
-        counts: &mut Counts,
-        out: &mut Vec<u8>,
-    ) -> Fate {
+    pub fn scan(&mut self, inside: Option<Kind>, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
         let start = out.len();
         self.renderer.inside(inside);
         let found = self.engine.scan(value, &mut self.renderer, out);
@@ -185,9 +224,22 @@ fn settle(outcome: Rendered, counts: &mut Counts) -> Fate {
     }
 }
 
-/// Grammars that leave no room for a name.
-fn closed(grammar: &Grammar) -> bool {
-    !matches!(grammar, Grammar::Pattern(_) | Grammar::Guid | Grammar::Token)
+/// Whether a fitting value leaves no room for a name.
+fn closed(grammar: &Grammar, value: &str) -> bool {
+    match grammar {
+        Grammar::Pattern(_) | Grammar::Guid | Grammar::Token => false,
+        Grammar::Either(two) => [&two.0, &two.1].into_iter().any(|one| one.fits(value) && closed(one, value)),
+        _ => true,
+    }
+}
+
+/// Words of a list beside another grammar (`All` where ids stand) stay whatever the policy.
+pub fn names_nobody(grammar: &Grammar, value: &str) -> bool {
+    let Grammar::Either(two) = grammar else { return false };
+    [&two.0, &two.1].into_iter().any(|one| match one {
+        Grammar::Enum(_) => one.fits(value),
+        other => names_nobody(other, value),
+    })
 }
 
 /// Kinds whose values are one identifier, not text.

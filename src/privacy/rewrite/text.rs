@@ -1,0 +1,110 @@
+//! Text records: lines `Key : Value` and `Key=Value` whose key the catalogue declares are treated by
+//! their kind, all other lines by the text engine. Lines end in LF, the record in exactly one.
+
+use super::super::plan::{Act, NodeId, Plan, SlotId};
+use super::value::{Fate, redacted};
+use crate::kind::Kind;
+use std::borrow::Cow;
+
+/// What a text record is made of: called for every declared value and every stretch of free text.
+pub trait Pieces {
+    /// The value of a declared key. Appends what becomes of it; on `Same` the caller copies.
+    fn value(&mut self, plan: &mut Plan<'_>, slot: SlotId, value: &str, out: &mut Vec<u8>) -> Fate;
+    /// One or more lines of free text.
+    fn free(&mut self, plan: &mut Plan<'_>, slot: SlotId, text: &str, out: &mut Vec<u8>) -> Fate;
+}
+
+/// Goes through a record and appends the treated one.
+pub fn record(plan: &mut Plan<'_>, pieces: &mut dyn Pieces, text: &str, out: &mut Vec<u8>) {
+    let clean = line_ends(text);
+    let body = clean.trim_end_matches('\n');
+    let root = plan.root();
+    let Act::Object(node) = plan.slot(root).act else { return };
+    let free = match plan.declared(node, "*") {
+        Some(slot) => slot,
+        None => root,
+    };
+    if plan.has_rows(node) {
+        let mut start = 0;
+        let mut at = 0;
+        for line in body.split_inclusive('\n') {
+            if let Some((slot, from, to)) = key_value(plan, node, line) {
+                stretch(plan, pieces, free, &body[start..at], out);
+                one_value(plan, pieces, slot, line, from, to, out);
+                start = at + line.len();
+            }
+            at += line.len();
+        }
+        stretch(plan, pieces, free, &body[start..], out);
+    } else {
+        stretch(plan, pieces, free, body, out);
+    }
+    while out.last() == Some(&b'\n') {
+        out.pop();
+    }
+    out.push(b'\n');
+}
+
+fn stretch(plan: &mut Plan<'_>, pieces: &mut dyn Pieces, slot: SlotId, text: &str, out: &mut Vec<u8>) {
+    if text.is_empty() {
+        return;
+    }
+    match pieces.free(plan, slot, text, out) {
+        Fate::Same => out.extend_from_slice(text.as_bytes()),
+        Fate::Written => {
+            if text.ends_with('\n') && out.last() != Some(&b'\n') {
+                out.push(b'\n');
+            }
+        }
+        Fate::Dropped => {
+            redacted(Kind::Text, out);
+            out.push(b'\n');
+        }
+    }
+}
+
+fn one_value(
+    plan: &mut Plan<'_>,
+    pieces: &mut dyn Pieces,
+    slot: SlotId,
+    line: &str,
+    from: usize,
+    to: usize,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(&line.as_bytes()[..from]);
+    let kind = plan.slot(slot).kind.unwrap_or(Kind::Content);
+    let start = out.len();
+    match pieces.value(plan, slot, &line[from..to], out) {
+        Fate::Same => out.extend_from_slice(&line.as_bytes()[from..to]),
+        // A value stays on its line.
+        Fate::Written => out[start..].iter_mut().filter(|b| **b == b'\n').for_each(|b| *b = b' '),
+        Fate::Dropped => redacted(kind, out),
+    }
+    out.extend_from_slice(&line.as_bytes()[to..]);
+}
+
+/// The value of a line `Key : Value` or `Key=Value` whose key has a row: slot, start and end.
+fn key_value(plan: &mut Plan<'_>, node: NodeId, line: &str) -> Option<(SlotId, usize, usize)> {
+    let at = line.find([':', '='])?;
+    let key = line[..at].trim_matches(|c: char| c.is_whitespace() || c == '|');
+    let word = |c: char| c.is_alphanumeric() || " _-./()".contains(c);
+    if key.is_empty() || key.len() > 64 || !key.chars().all(word) {
+        return None;
+    }
+    let slot = plan.declared(node, key)?;
+    let rest = &line[at + 1..];
+    let value = rest.trim();
+    if value.is_empty() {
+        return None;
+    }
+    let from = at + 1 + (rest.len() - rest.trim_start().len());
+    Some((slot, from, from + value.len()))
+}
+
+fn line_ends(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+}

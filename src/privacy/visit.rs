@@ -1,0 +1,230 @@
+//! Typed values of raw records for the learn pass: kinds from the catalogue, no policy.
+//!
+//! What Microsoft publishes (ids, names of its applications) and words that mean nothing are passed
+//! over, so that they are never learned as originals.
+
+use super::guid_decision::{is_public, may_be_guid};
+use super::parse_guid;
+use super::plan::{Act, NameFate, NodeId, Plan, SlotId};
+use super::renderer::is_nothing;
+use super::rewrite::json::{DEEPEST, NESTED, is_json, siblings};
+use super::rewrite::lex::{Broken, Lexer, unescape};
+use super::rewrite::text::Pieces;
+use super::rewrite::value::{Fate, names_nobody};
+use super::rewrite::xml::Nodes;
+use super::rewrite::{text, xml};
+use super::rules::Leaf;
+use crate::catalogue::{Catalogue, Stream};
+use crate::kind::Kind;
+use crate::record::{Form, Raw};
+use std::borrow::Cow;
+
+/// Called with the kind and the plain text of each typed value.
+pub type OnValue<'f> = dyn FnMut(Kind, &str) + 'f;
+
+/// Visits the records of one stream; remembers the plan from record to record.
+pub struct Visitor<'c> {
+    plan: Plan<'c>,
+}
+
+impl<'c> Visitor<'c> {
+    /// A visitor; `None` if the catalogue does not know the stream.
+    pub fn new(catalogue: &'c Catalogue, stream: &Stream) -> Option<Self> {
+        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)? })
+    }
+
+    /// Calls `f` for every typed value. A record that is not what its form says is visited up to the
+    /// place where it breaks.
+    pub fn visit(&mut self, raw: &Raw, f: &mut OnValue<'_>) {
+        let Ok(text) = std::str::from_utf8(raw.bytes()) else { return };
+        match raw.form() {
+            Form::Json => {
+                let mut lexer = Lexer::new(text);
+                lexer.space();
+                let at = At { slot: self.plan.root(), depth: 0, nested: 0, explained: false };
+                let _ = value(&mut self.plan, &mut lexer, at, &[], f);
+            }
+            Form::Text => text::record(&mut self.plan, &mut Typed(f), text, &mut Vec::new()),
+            Form::Xml => {
+                let _ = xml::record(&mut self.plan, &mut Typed(f), text, &mut Vec::new());
+            }
+        }
+    }
+}
+
+/// Visits one record; for many of one stream keep a [`Visitor`].
+pub fn visit(catalogue: &Catalogue, stream: &Stream, raw: &Raw, f: &mut OnValue<'_>) {
+    if let Some(mut visitor) = Visitor::new(catalogue, stream) {
+        visitor.visit(raw, f);
+    }
+}
+
+fn tell(leaf: &Leaf, value: &str, f: &mut OnValue<'_>) {
+    if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId) || is_nothing(value) {
+        return;
+    }
+    if leaf.grammar.as_ref().is_some_and(|grammar| names_nobody(grammar, value)) {
+        return;
+    }
+    if may_be_guid(value) && parse_guid(value).is_some_and(|guid| is_public(&guid)) {
+        return;
+    }
+    if matches!(leaf.kind, Kind::AppName | Kind::PersonName | Kind::PolicyName)
+        && crate::catalogue::first_party::is_first_party_name(value)
+    {
+        return;
+    }
+    f(leaf.kind, value);
+}
+
+#[derive(Clone, Copy)]
+struct At {
+    slot: SlotId,
+    depth: usize,
+    nested: usize,
+    explained: bool,
+}
+
+fn value(
+    plan: &mut Plan<'_>,
+    lexer: &mut Lexer<'_>,
+    at: At,
+    members: &[(String, Cow<'_, str>)],
+    f: &mut OnValue<'_>,
+) -> Result<(), Broken> {
+    if at.depth > DEEPEST {
+        return lexer.skip();
+    }
+    let mut at = at;
+    match &plan.slot(at.slot).act {
+        Act::Drop | Act::Undeclared => return lexer.skip(),
+        Act::By { .. } => {
+            at.slot = plan.explained(at.slot, members);
+            at.explained = true;
+            if matches!(plan.slot(at.slot).act, Act::By { .. } | Act::Drop | Act::Undeclared) {
+                return lexer.skip();
+            }
+        }
+        _ => {}
+    }
+    match lexer.peek().ok_or(Broken)? {
+        b'{' => match plan.slot(at.slot).act {
+            Act::Object(node) => object(plan, lexer, node, at, f),
+            _ => lexer.skip(),
+        },
+        b'[' => {
+            lexer.bump();
+            lexer.space();
+            if lexer.peek() == Some(b']') {
+                lexer.bump();
+                return Ok(());
+            }
+            loop {
+                lexer.space();
+                value(plan, lexer, At { depth: at.depth + 1, ..at }, members, f)?;
+                lexer.space();
+                match lexer.peek() {
+                    Some(b',') => lexer.bump(),
+                    Some(b']') => break,
+                    _ => return Err(Broken),
+                }
+            }
+            lexer.bump();
+            Ok(())
+        }
+        b'"' => {
+            let raw = lexer.string()?;
+            let plain = unescape(raw);
+            let nests = match plain.trim_start().as_bytes().first() {
+                Some(b'{' | b'[') => true,
+                Some(b'"') => at.explained,
+                _ => false,
+            };
+            if nests && at.nested < NESTED && is_json(&plain) {
+                let mut inner = Lexer::new(&plain);
+                inner.space();
+                let at = At { nested: at.nested + 1, depth: at.depth + 1, ..at };
+                return value(plan, &mut inner, at, members, f);
+            }
+            let slot = plan.text(at.slot).unwrap_or(at.slot);
+            if let Act::Leaf(leaf) = &plan.slot(slot).act {
+                tell(leaf, &plain, f);
+            }
+            Ok(())
+        }
+        _ => {
+            let literal = lexer.literal()?;
+            if let Act::Leaf(leaf) = &plan.slot(at.slot).act
+                && !matches!(literal, "true" | "false" | "null")
+            {
+                tell(leaf, literal, f);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn object(
+    plan: &mut Plan<'_>,
+    lexer: &mut Lexer<'_>,
+    node: NodeId,
+    at: At,
+    f: &mut OnValue<'_>,
+) -> Result<(), Broken> {
+    let members = if plan.asks_siblings(node) { siblings(lexer.clone())? } else { Vec::new() };
+    lexer.bump();
+    lexer.space();
+    if lexer.peek() == Some(b'}') {
+        lexer.bump();
+        return Ok(());
+    }
+    loop {
+        lexer.space();
+        let raw = lexer.string()?;
+        lexer.colon()?;
+        let member = plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
+        if let NameFate::Data(kind) = member.name {
+            f(kind, &unescape(raw));
+        }
+        let inner = At { slot: member.slot, depth: at.depth + 1, explained: false, ..at };
+        value(plan, lexer, inner, &members, f)?;
+        lexer.space();
+        match lexer.peek() {
+            Some(b',') => lexer.bump(),
+            Some(b'}') => break,
+            _ => return Err(Broken),
+        }
+    }
+    lexer.bump();
+    Ok(())
+}
+
+/// Hands typed values on and keeps nothing.
+struct Typed<'f, 'g>(&'f mut OnValue<'g>);
+
+impl Typed<'_, '_> {
+    fn hand_on(&mut self, plan: &Plan<'_>, slot: SlotId, value: &str) -> Fate {
+        if let Act::Leaf(leaf) = &plan.slot(slot).act {
+            tell(leaf, value, self.0);
+        }
+        Fate::Dropped
+    }
+}
+
+impl Pieces for Typed<'_, '_> {
+    fn value(&mut self, plan: &mut Plan<'_>, slot: SlotId, value: &str, _: &mut Vec<u8>) -> Fate {
+        self.hand_on(plan, slot, value)
+    }
+    fn free(&mut self, _: &mut Plan<'_>, _: SlotId, _: &str, _: &mut Vec<u8>) -> Fate {
+        Fate::Dropped
+    }
+}
+
+impl Nodes for Typed<'_, '_> {
+    fn value(&mut self, plan: &mut Plan<'_>, slot: SlotId, value: &str, _: &mut Vec<u8>) -> Fate {
+        self.hand_on(plan, slot, value)
+    }
+    fn name(&mut self, _: &str) -> String {
+        "x".into()
+    }
+}
