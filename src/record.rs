@@ -130,6 +130,12 @@ impl Statement {
             .map_err(|_| Error::new(error::Kind::Internal, "cannot serialise a statement"))
     }
 
+    /// Canonical JSON (RFC 8785) without LF, for statements whose digest is signed. Holds for structs
+    /// of ASCII names, integers, closed words and labels.
+    pub fn canonical(value: &impl Stated) -> Result<Self> {
+        canonical_json(value).map(Statement)
+    }
+
     /// Several statements, each on a line of its own.
     pub fn lines(values: impl IntoIterator<Item = Result<Statement>>) -> Result<Self> {
         let mut bytes = Vec::new();
@@ -149,6 +155,45 @@ impl Statement {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Compact JSON with the members of every object in bytewise order.
+pub(crate) fn canonical_json(value: &impl Serialize) -> Result<Vec<u8>> {
+    fn write(value: &serde_json::Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match value {
+            serde_json::Value::Object(members) => {
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_unstable_by_key(|(name, _)| *name);
+                out.push(b'{');
+                for (at, (name, value)) in sorted.into_iter().enumerate() {
+                    if at > 0 {
+                        out.push(b',');
+                    }
+                    serde_json::to_writer(&mut *out, name)?;
+                    out.push(b':');
+                    write(value, out)?;
+                }
+                out.push(b'}');
+                Ok(())
+            }
+            serde_json::Value::Array(items) => {
+                out.push(b'[');
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b',');
+                    }
+                    write(item, out)?;
+                }
+                out.push(b']');
+                Ok(())
+            }
+            plain => serde_json::to_writer(out, plain),
+        }
+    }
+    let internal = |_| Error::new(error::Kind::Internal, "cannot serialise a statement");
+    let mut out = Vec::new();
+    write(&serde_json::to_value(value).map_err(internal)?, &mut out).map_err(internal)?;
+    Ok(out)
 }
 
 /// A short checked string for statements: a catalogue id, a dataset path, a code, a token, hex.

@@ -577,6 +577,8 @@ impl<'r> Plan<'r> {
             {
                 match rules.plain(&fold(name), Some(field)) {
                     Some(Settled::Drop(_)) | None => {}
+                    // The name of a type alone says nothing.
+                    _ if name.eq_ignore_ascii_case("@odata.type") => {}
                     Some(Settled::Leaf(leaf)) if never_written(&leaf) => {}
                     Some(Settled::Object(Some(inner))) => {
                         if !seen.contains(&inner) {

@@ -1,10 +1,10 @@
 //! The redactor of a stream: the only maker of [`Redacted`] records.
 
 use super::plan::Plan;
+use super::renderer::Renderer;
 use super::rewrite::json::Json;
 use super::rewrite::value::Values;
 use super::rewrite::{text, xml};
-use super::renderer::Renderer;
 use super::rules::Rules;
 use super::tally::Tally;
 use super::{Dictionary, Pseudonymizer, TextEngine};
@@ -100,7 +100,8 @@ mod tests {
         "names": {"fields": {"UserPrincipalName": "upn", "AccountEnabled": "fact boolean"}},
         "open": {"keys": "upn", "fields": {"*": "text"}}
     }"##;
-    const DATASETS: &str = r#"[{"id":"signins_interactive_user","title":"S","group":"logs","record":"signin"}]"#;
+    const DATASETS: &str =
+        r#"[{"id":"signins_interactive_user","title":"S","group":"logs","record":"signin"}]"#;
 
     pub(crate) fn rewrite(policy: &Policy, input: &str) -> (String, Tally) {
         let catalogue: &'static Catalogue =
@@ -110,7 +111,10 @@ mod tests {
         let dictionary = crate::privacy::learn::Learner::new().freeze();
         let stream = Stream::new(Source::Graph, "signins_interactive_user");
         let mut redactor = Redactor::new(&rules, &names, &dictionary, &stream).unwrap();
-        let out = redactor.apply(Raw::new(input.as_bytes().to_vec(), Form::Json)).map_err(|e| e.to_string()).unwrap();
+        let out = redactor
+            .apply(Raw::new(input.as_bytes().to_vec(), Form::Json))
+            .map_err(|e| e.to_string())
+            .unwrap();
         let text = String::from_utf8(out.bytes().to_vec()).unwrap();
         (text, redactor.into_tally())
     }
@@ -141,7 +145,9 @@ mod tests {
 
     #[test]
     fn every_occurrence_of_a_repeated_member_is_treated() {
-        let out = balanced(r#"{"mails":"a@contoso.com","mails":"b@contoso.com","MAILS":["c@contoso.com",null,""]}"#);
+        let out = balanced(
+            r#"{"mails":"a@contoso.com","mails":"b@contoso.com","MAILS":["c@contoso.com",null,""]}"#,
+        );
         assert!(!out.contains("contoso"), "{out}");
         assert_eq!(out.matches("u-").count(), 3);
         assert!(out.ends_with(r#",null,""]}"#), "{out}");
@@ -175,20 +181,27 @@ mod tests {
 
     #[test]
     fn numbers_stay_where_they_are_declared() {
-        let out = balanced(r#"{"count":1e3,"status":{"errorCode":50126,"additionalDetails":4912345678},"userId":7,"location":5}"#);
+        let out = balanced(
+            r#"{"count":1e3,"status":{"errorCode":50126,"additionalDetails":4912345678},"userId":7,"location":5}"#,
+        );
         assert_eq!(out.matches("50126").count(), 1);
-        assert!(out.contains(r#""count":1e3"#) && !out.contains("4912345678") && !out.contains(":5}"), "{out}");
+        assert!(
+            out.contains(r#""count":1e3"#) && !out.contains("4912345678") && !out.contains(":5}"),
+            "{out}"
+        );
         assert!(out.contains(r#""userId":"a-"#), "{out}");
     }
 
     #[test]
     fn what_is_no_json_is_refused() {
-        let catalogue: &'static Catalogue = Box::leak(Box::new(Catalogue::parse(DATASETS, TYPES).ok().unwrap()));
+        let catalogue: &'static Catalogue =
+            Box::leak(Box::new(Catalogue::parse(DATASETS, TYPES).ok().unwrap()));
         let rules = Rules::resolve(&Policy::builtin("balanced").unwrap(), catalogue).ok().unwrap();
         let names = Pseudonymizer::new(&IncidentKey::from_bytes([0; 32])).ok().unwrap();
         let dictionary = crate::privacy::learn::Learner::new().freeze();
         let stream = Stream::new(Source::Graph, "signins_interactive_user");
-        for broken in ["", "{", "{\"id\":}", "{\"id\":1,}", "[1,]", "{} {}", "nul", "{\"id\" 1}", "{\"x\":[}"] {
+        for broken in ["", "{", "{\"id\":}", "{\"id\":1,}", "[1,]", "{} {}", "nul", "{\"id\" 1}", "{\"x\":[}"]
+        {
             let mut redactor = Redactor::new(&rules, &names, &dictionary, &stream).ok().unwrap();
             let refused = redactor.apply(Raw::new(broken.as_bytes().to_vec(), Form::Json));
             assert_eq!(refused.err().map(|e| e.kind()), Some(error::Kind::Privacy), "{broken}");

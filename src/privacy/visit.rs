@@ -60,7 +60,9 @@ pub fn visit(catalogue: &Catalogue, stream: &Stream, raw: &Raw, f: &mut OnValue<
 }
 
 fn tell(leaf: &Leaf, value: &str, f: &mut OnValue<'_>) {
-    if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId) || is_nothing(value) {
+    if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId)
+        || is_nothing(value)
+    {
         return;
     }
     if leaf.grammar.as_ref().is_some_and(|grammar| names_nobody(grammar, value)) {

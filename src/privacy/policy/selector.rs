@@ -74,6 +74,17 @@ impl Selector {
         &self.text
     }
 
+    /// The folded names in it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.steps
+            .iter()
+            .flat_map(|step| match step {
+                Step::Names(names) => names.as_slice(),
+                _ => &[],
+            })
+            .map(String::as_str)
+    }
+
     /// How many steps are wildcards; `**` counts more than any number of `*`.
     pub fn wildcards(&self) -> usize {
         let weight = |step: &Step| match step {

@@ -14,8 +14,9 @@ use super::value::{Fate, Values, redacted};
 use crate::kind::Kind;
 use std::borrow::Cow;
 
-/// Deepest value that is looked at; deeper ones are dropped.
-pub const DEEPEST: usize = 128;
+/// Deepest value that is looked at; deeper ones are dropped. With the record itself 127 levels remain,
+/// which every common reader takes.
+pub const DEEPEST: usize = 126;
 /// Levels of JSON inside strings that are opened.
 pub const NESTED: usize = 3;
 
@@ -319,7 +320,11 @@ impl Json<'_, '_> {
                     Fate::Dropped => return Fate::Dropped,
                     Fate::Same => out.extend_from_slice(literal.as_bytes()),
                     // A coarser number stays a number, a token becomes a string.
-                    Fate::Written if Lexer::new(&String::from_utf8_lossy(&text)).literal().is_ok_and(|n| n.len() == text.len()) => {
+                    Fate::Written
+                        if Lexer::new(&String::from_utf8_lossy(&text))
+                            .literal()
+                            .is_ok_and(|n| n.len() == text.len()) =>
+                    {
                         out.extend_from_slice(&text);
                     }
                     Fate::Written => {
@@ -367,7 +372,13 @@ impl Json<'_, '_> {
     }
 
     /// A string that holds JSON.
-    fn nested(&mut self, raw: &str, plain: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+    fn nested(
+        &mut self,
+        raw: &str,
+        plain: &str,
+        place: Place<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
         let mut inner = Vec::with_capacity(plain.len());
         let mut lexer = Lexer::new(plain);
         lexer.space();
@@ -445,7 +456,14 @@ fn number_may_stay(leaf: &Leaf) -> bool {
         // Enumerations arrive as integers, states as 0 and 1; identifiers of people are no facts.
         None | Some(_) => matches!(
             leaf.kind,
-            Kind::Fact | Kind::TraceId | Kind::PublicId | Kind::RiskDetail | Kind::Asn | Kind::EventTime | Kind::ProfileTime | Kind::Platform
+            Kind::Fact
+                | Kind::TraceId
+                | Kind::PublicId
+                | Kind::RiskDetail
+                | Kind::Asn
+                | Kind::EventTime
+                | Kind::ProfileTime
+                | Kind::Platform
         ),
     }
 }

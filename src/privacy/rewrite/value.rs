@@ -1,9 +1,9 @@
 //! What happens to one plain value: shared by the JSON, text and XML rewriters.
 
 use super::super::guid_decision::may_be_guid;
+use super::super::plan::{Act, Counts, Plan, SlotId};
 use super::super::policy::model::Outside;
 use super::super::policy::treatment::{Coarse, Treatment};
-use super::super::plan::{Act, Counts, Plan, SlotId};
 use super::super::render::{Render, Rendered};
 use super::super::renderer::{Renderer, is_nothing};
 use super::super::rules::{Leaf, PlacePart};
@@ -66,6 +66,10 @@ impl Values<'_> {
                 {
                     counts.kept += 1;
                     return Fate::Same;
+                }
+                // A place that stays is still a text.
+                if outcome == Rendered::Kept && leaf.kind == Kind::Place {
+                    return self.scan(Some(Kind::Place), value, counts, out);
                 }
                 settle(outcome, counts)
             }
@@ -169,7 +173,13 @@ impl Values<'_> {
     }
 
     /// Scans a text; `inside` is the kind of the kept field that holds it.
-    pub fn scan(&mut self, inside: Option<Kind>, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
+    pub fn scan(
+        &mut self,
+        inside: Option<Kind>,
+        value: &str,
+        counts: &mut Counts,
+        out: &mut Vec<u8>,
+    ) -> Fate {
         let start = out.len();
         self.renderer.inside(inside);
         let found = self.engine.scan(value, &mut self.renderer, out);

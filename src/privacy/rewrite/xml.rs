@@ -34,7 +34,12 @@ struct Open {
 }
 
 /// Goes through a record and appends the treated one.
-pub fn record(plan: &mut Plan<'_>, nodes: &mut dyn Nodes, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+pub fn record(
+    plan: &mut Plan<'_>,
+    nodes: &mut dyn Nodes,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Broken> {
     let frames = unclosed(text)?;
     let mut reader = reader(text);
     let mut open: Vec<Open> = Vec::new();
