@@ -1,7 +1,6 @@
 //! Content checks: everything that a manifest says is measured again on the bytes.
 //!
-//! Steps 7 to 9 of the verification. The writer runs them too, on its own file, before it gets its
-//! final name.
+//! Steps 7 to 9 of the verification. Entries are read in parallel; memory does not grow with them.
 
 use super::finding::{Finding, Findings, Rule};
 use super::grammar;

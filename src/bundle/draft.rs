@@ -4,18 +4,19 @@
 //! read back and synced. A draft that is dropped before is removed.
 
 use super::archive::{Archive, Method, Packed, Parked};
-use super::content::Contents;
 use super::finding::Finding;
 use super::manifest::{
     ArchiveHash, Case, CatalogueFacts, Completeness, Entry, Hash, Learned, Manifest, PartEntry, PolicyFacts,
     Pseudonyms, SCHEMA, Sensitivity, Tenant, Tool, Totals, Volume, Window,
 };
-use super::medium::Medium;
+use super::outcome::Check;
 use super::part::PackedPart;
 use super::path::{self, PartPath};
-use super::profile::{self, Limits};
+use super::profile::Limits;
+use super::trust::Trust;
+use super::verify::verify_medium;
 use super::{attestation, grammar, merkle, recipe};
-use crate::crypto::{self, Signer};
+use crate::crypto::{self, PublicKey, Signer};
 use crate::error::{self, Error, Result};
 use crate::record::Statement;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -99,6 +100,7 @@ pub struct Draft {
     indexes: Vec<(String, u64, Parked, u64)>,
     spill: Option<File>,
     limits: Limits,
+    workers: usize,
 }
 
 impl Draft {
@@ -126,6 +128,7 @@ impl Draft {
             indexes: Vec::new(),
             spill: None,
             limits: Limits::default(),
+            workers: 1,
         };
         draft.put(
             path::README,
@@ -133,6 +136,13 @@ impl Draft {
             "text/plain; charset=utf-8",
         )?;
         Ok(draft)
+    }
+
+    /// Reads the finished file back with this many threads.
+    #[must_use]
+    pub fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
     }
 
     /// Appends a part and gives it the next number of its stream. Streams come in ascending order,
@@ -232,9 +242,9 @@ impl Draft {
             .map_err(|e| Error::io("cannot write the bundle", e.into_error()))?;
         sink.sync_all().map_err(|e| Error::io("cannot write the bundle", e))?;
         drop(sink);
-        let (size, sha256) = self.reread(&manifest)?;
+        let (size, sha256) = self.reread(&manifest, signer)?;
         self.publish()?;
-        Ok(Sealed { path: self.out, manifest, size, sha256: crypto::hex(&sha256) })
+        Ok(Sealed { path: self.out, manifest, size, sha256 })
     }
 
     fn put(&mut self, name: &str, packed: &Packed, media_type: &str) -> Result<()> {
@@ -347,22 +357,19 @@ impl Draft {
         Ok(manifest)
     }
 
-    /// Reads the finished file as a stranger would, and compares it with what was meant.
-    fn reread(&self, manifest: &Manifest) -> Result<(u64, [u8; 32])> {
+    /// Reads the finished file back as a stranger does, with the signer's public key.
+    fn reread(&self, manifest: &Manifest, signer: &dyn Signer) -> Result<(u64, String)> {
         let failed = |e| Error::io("cannot read the bundle back", e);
-        let damaged =
-            |findings: Vec<Finding>| refused("the bundle that was written does not verify", &findings);
         let partial = self.partial.as_ref().ok_or_else(|| internal("the draft is closed"))?;
         let file = File::open(partial).map_err(failed)?;
-        let medium: Arc<dyn Medium> = Arc::new(file);
-        let structure = profile::read(&*medium, &self.limits).map_err(failed)?.map_err(damaged)?;
-        let contents = Contents { medium: &medium, structure: &structure, manifest, limits: &self.limits };
-        contents.set().map_err(damaged)?;
-        contents.entries(1).map_err(failed)?.map_err(damaged)?;
-        contents.agreement().map_err(failed)?.map_err(damaged)?;
-        let digest = contents.archive().map_err(failed)?;
-        digest.signed.map_err(damaged)?;
-        Ok((structure.length, digest.whole))
+        let size = file.metadata().map_err(failed)?.len();
+        let key = PublicKey::from_spki(&signer.spki())?;
+        let check = Check { workers: self.workers, ..Check::new(Trust::from_public_key(key)) };
+        let outcome = verify_medium(Arc::new(file), &check)?;
+        if outcome.code() != 0 || outcome.manifest.as_deref() != Some(manifest) {
+            return Err(refused("the bundle that was written does not verify", &outcome.findings));
+        }
+        Ok((size, outcome.zip_sha256.unwrap_or_default()))
     }
 
     fn publish(&mut self) -> Result<()> {

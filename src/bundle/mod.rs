@@ -13,6 +13,7 @@ pub mod grammar;
 pub mod manifest;
 pub mod medium;
 pub mod merkle;
+mod outcome;
 mod part;
 pub mod path;
 pub mod profile;
@@ -28,12 +29,13 @@ pub use draft::{Draft, ManifestFacts, PartFacts, Sealed};
 pub use finding::{Finding, Rule};
 pub use grammar::new_bundle_id;
 pub use manifest::{Completeness, DatasetOutcome, Learned, Manifest};
+pub use outcome::{Check, Report, SignerLine, Standing, Verification};
 pub use part::{PART_BYTES, PackedPart, PartWriter};
 pub use profile::Limits;
 pub use recipe::README;
 pub use trust::{Role, Trust};
 pub use verified::{Line, Records, Verified};
-pub use verify::{Check, Report, SignerLine, Standing, Verification, verify, verify_medium};
+pub use verify::{verify, verify_medium};
 
 /// The file name of a bundle: `entra-bundle-<id>.zip`. It names no tenant.
 pub fn file_name(bundle_id: &str) -> String {

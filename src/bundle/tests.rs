@@ -502,3 +502,67 @@ fn archives_beyond_four_gibibytes_keep_the_profile() {
     let names = zip::ZipArchive::new(&file).unwrap();
     assert_eq!(names.len(), 21);
 }
+
+#[test]
+fn hostile_bytes_never_panic() {
+    let (_folder, out) = folder();
+    let key = fixed_key();
+    write(&out, &key);
+    let bundle = fs::read(&out).unwrap();
+    let structure = profile::read(&bundle, &Limits::default()).unwrap().unwrap();
+    let slice = |name: &str| {
+        let slot = structure.entry(name).unwrap();
+        bundle[slot.data as usize..(slot.data + slot.compressed) as usize].to_vec()
+    };
+    let manifest = slice(path::MANIFEST);
+    let line = slice(path::ATTESTATIONS);
+    let payload = attestation::open(&line).unwrap().payload;
+    let trusted = trust(&key).to_text().unwrap().into_bytes();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for _ in 0..4000 {
+        let mut mutate = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            for _ in 0..=random(4) {
+                let (at, to) = (random(bytes.len()), random(bytes.len()));
+                match random(5) {
+                    0 => bytes[at] = random(256) as u8,
+                    1 => bytes[at] = [0, 0xff, 0x7f, 0x80][random(4)],
+                    2 => bytes.truncate(at + 1),
+                    3 => bytes.rotate_left(at),
+                    _ => bytes.swap(at, to),
+                }
+            }
+            bytes
+        };
+        let (damaged, manifest) = (mutate(&bundle), mutate(&manifest));
+        let (line, payload, trusted) = (mutate(&line), mutate(&payload), mutate(&trusted));
+        let _ = profile::read(&damaged, &Limits::default()).unwrap();
+        let _ = Manifest::parse(&manifest);
+        let _ = attestation::open(&line);
+        let _ = attestation::claim(&payload);
+        let _ = Trust::parse(&String::from_utf8_lossy(&trusted));
+    }
+}
+
+#[test]
+fn manifest_trust_file_and_report_fit_their_schemas() {
+    let (_folder, out) = folder();
+    let key = fixed_key();
+    let sealed = write(&out, &key);
+    let fits = |schema: schemars::Schema, value: serde_json::Value| {
+        let validator = jsonschema::validator_for(schema.as_value()).unwrap();
+        let wrong: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert_eq!(wrong, Vec::<String>::new());
+    };
+    fits(schemars::schema_for!(Manifest), serde_json::to_value(&sealed.manifest).unwrap());
+    let file = serde_json::from_str(&trust(&key).to_text().unwrap()).unwrap();
+    fits(trust::schema(), file);
+    let outcome = verify(&out, &Check::new(trust(&key))).unwrap();
+    fits(schemars::schema_for!(Report<'static>), serde_json::to_value(outcome.report()).unwrap());
+}

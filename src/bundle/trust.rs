@@ -191,6 +191,11 @@ struct File {
     policy: Demands,
 }
 
+/// The JSON schema of a trust file.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(File)
+}
+
 /// The keys that a reader has chosen, checked.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {

@@ -452,7 +452,7 @@ fn the_reader_may_demand_case_bundle_age_and_completeness() {
     let good = Check {
         expect_case: Some("SR-42".into()),
         expect_bundle: Some(ID.into()),
-        max_age_days: Some(3),
+        max_age: Some(jiff::SignedDuration::from_hours(72)),
         now,
         require_complete: true,
         ..Check::new(trust(&key))
@@ -466,7 +466,13 @@ fn the_reader_may_demand_case_bundle_age_and_completeness() {
     expect("case", bundle(), &case, 14, Rule::OtherCase);
     let other = Check { expect_bundle: Some("b".repeat(26)), ..good.clone() };
     expect("bundle", bundle(), &other, 14, Rule::OtherBundle);
-    expect("age", bundle(), &Check { max_age_days: Some(2), ..good.clone() }, 14, Rule::TooOld);
+    expect(
+        "age",
+        bundle(),
+        &Check { max_age: Some(jiff::SignedDuration::from_hours(48)), ..good.clone() },
+        14,
+        Rule::TooOld,
+    );
     let blind = Check { now: None, ..good.clone() };
     assert!(verify_medium(Arc::new(bundle()), &blind).is_err(), "an age needs a clock");
 
