@@ -182,11 +182,15 @@ impl Default for Demands {
     }
 }
 
+/// A trust file as it is written.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub struct File {
+    /// `entra-bundle/trust/1`.
     schema: String,
+    /// The pinned keys.
     keys: Vec<TrustedKey>,
+    /// What a bundle must meet.
     #[serde(default)]
     policy: Demands,
 }

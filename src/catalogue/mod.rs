@@ -367,6 +367,11 @@ impl Catalogue {
         &self.types[id.0 as usize]
     }
 
+    /// All record types, by name.
+    pub fn types(&self) -> impl Iterator<Item = &Type> {
+        self.types.iter()
+    }
+
     /// A record type by name.
     pub fn type_named(&self, name: &str) -> Option<TypeId> {
         self.by_name.get(name).copied()

@@ -117,7 +117,9 @@ pub enum Command {
     )]
     Reveal(Reveal),
     /// Make keys, show their fingerprints.
-    #[command(after_help = "Example: entra-bundle key generate signing --out signing.key\n\nExit codes: 0, 1, 2.")]
+    #[command(
+        after_help = "Example: entra-bundle key generate signing --out signing.key\n\nExit codes: 0, 1, 2."
+    )]
     Key {
         /// What to do with keys.
         #[command(subcommand)]

@@ -34,7 +34,7 @@ pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let setup = Setup::new(ui, &args.sealing)?;
     let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref())?;
     let mut held = begin(&args.input, &args.spool, now)?;
-    let gathered = gather_into(ui, &args.input, now, &mut held)?;
+    let gathered = gather_into(ui, &args.input, &mut held)?;
     if gathered.records == 0 && gathered.refused > 0 {
         ui.note(&listing_of_refused(&held)?);
         let error = Error::new(error::Kind::Access, format!("nothing could be collected: {} files refused", gathered.refused))
@@ -50,7 +50,7 @@ pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
 pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
     let now = Timestamp::now();
     let mut held = begin(&args.input, &args.spool, now)?;
-    let summary = gather_into(ui, &args.input, now, &mut held)?;
+    let summary = gather_into(ui, &args.input, &mut held)?;
     let folder = held.folder.display().to_string();
     let code = if summary.is_incomplete() { error::INCOMPLETE } else { 0 };
     if summary.is_incomplete() {
@@ -84,6 +84,7 @@ pub fn seal(ui: Ui, args: &Seal) -> Result<u8> {
 struct Setup {
     policy: crate::privacy::Policy,
     rules: Rules,
+    nonce: Option<[u8; 32]>,
     key: IncidentKey,
     key_file: PathBuf,
     signing: Signing,
@@ -95,7 +96,9 @@ struct Setup {
 impl Setup {
     fn new(ui: Ui, args: &Sealing) -> Result<Self> {
         let policy = policy::load(&args.policy)?;
-        let rules = Rules::resolve(&policy, Catalogue::builtin())?;
+        let today = Timestamp::now().to_string();
+        let rules = Rules::resolve_on(&policy, Catalogue::builtin(), Some(&today))?;
+        let nonce = policy::nonce(&policy)?;
         if let Some(case) = &args.case {
             if !bundle::grammar::is_reference(case) {
                 return Err(Error::usage("the case reference is not allowed")
@@ -109,19 +112,33 @@ impl Setup {
             None => std::thread::available_parallelism().map_or(2, usize::from).min(16),
         };
         let bundle_id = bundle::new_bundle_id()?;
-        Ok(Setup { policy, rules, key, key_file, signing, case: args.case.clone(), workers, bundle_id })
+        Ok(Setup {
+            policy,
+            rules,
+            nonce,
+            key,
+            key_file,
+            signing,
+            case: args.case.clone(),
+            workers,
+            bundle_id,
+        })
     }
 
     /// Opens the output, so that a wrong path fails in the first second.
     fn draft(&self, args: &Sealing, workspace: Option<&Path>) -> Result<Draft> {
         let is_file = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"));
-        let file =
-            if is_file { args.out.clone() } else { args.out.join(format!("entra-bundle-{}.zip", self.bundle_id)) };
+        let file = if is_file {
+            args.out.clone()
+        } else {
+            args.out.join(format!("entra-bundle-{}.zip", self.bundle_id))
+        };
         let folder = match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        fs::create_dir_all(&folder).map_err(|e| Error::io(format!("cannot make the folder `{}`", folder.display()), e))?;
+        fs::create_dir_all(&folder)
+            .map_err(|e| Error::io(format!("cannot make the folder `{}`", folder.display()), e))?;
         let private = [Some(self.key_file.as_path()), workspace];
         for private in private.into_iter().flatten() {
             refuse_beside(private, &folder)?;
@@ -148,10 +165,11 @@ fn refuse_beside(private: &Path, folder: &Path) -> Result<()> {
 }
 
 fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
-    let header = header(input)?;
+    let window = window(input, now)?;
+    let header = header(input, window)?;
     // Checked before a workspace exists.
     source(input)?;
-    selection(input, now)?;
+    selection(input, window)?;
     if spool.resume {
         workspaces::resume(spool.workspace.as_deref(), &header)
     } else {
@@ -162,11 +180,13 @@ fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
 /// What must be equal for two runs to be one: the input, the options that choose records, the
 /// catalogue. The window stands here as it was typed; what it means is settled when the run begins
 /// and stands beside it, so that a run resumed tomorrow still means the same hours.
-fn header(input: &Input) -> Result<serde_json::Value> {
+fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
     let mut inputs = Vec::new();
     for path in &input.input {
         let full = path.canonicalize().map_err(|e| {
-            Error::usage(format!("cannot read the input `{}`", path.display())).because(e).hint("check the path after --input")
+            Error::usage(format!("cannot read the input `{}`", path.display()))
+                .because(e)
+                .hint("check the path after --input")
         })?;
         inputs.push(full.display().to_string());
     }
@@ -177,23 +197,27 @@ fn header(input: &Input) -> Result<serde_json::Value> {
         "datasets": input.dataset,
         "without": input.without,
         "window": [input.window.since, input.window.from, input.window.to],
+        "resolved": [window.0, window.1],
         "catalogue": crypto::hex(&Catalogue::builtin().digest()),
     }))
 }
 
 fn source(input: &Input) -> Result<LocalFiles<'static>> {
-    LocalFiles::new(input.input.clone(), Options { accept_text: input.accept_text, ..Options::new(interrupt::flag()) })
+    LocalFiles::new(
+        input.input.clone(),
+        Options { accept_text: input.accept_text, ..Options::new(interrupt::flag()) },
+    )
 }
 
-fn selection(input: &Input, now: Timestamp) -> Result<Selection> {
-    for id in input.dataset.iter().chain(&input.without) {
-        if Catalogue::builtin().dataset(id).is_none() {
-            return Err(Error::usage(format!("`{id}` is no dataset")).hint("`entra-bundle datasets` lists them"));
-        }
-    }
+/// A time window `[from, to)`; an open end is `None`.
+type Span = (Option<Timestamp>, Option<Timestamp>);
+
+fn window(input: &Input, now: Timestamp) -> Result<Span> {
     let window = &input.window;
     let from = match (&window.since, &window.from) {
-        (Some(since), _) => Some(now.checked_sub(when::span(since)?).map_err(|_| Error::usage("--since is too long"))?),
+        (Some(since), _) => {
+            Some(now.checked_sub(when::span(since)?).map_err(|_| Error::usage("--since is too long"))?)
+        }
         (None, Some(from)) => Some(when::point(from, now)?),
         (None, None) => None,
     };
@@ -203,6 +227,24 @@ fn selection(input: &Input, now: Timestamp) -> Result<Selection> {
     {
         return Err(Error::usage("the time window is empty: --from is not before --to"));
     }
+    Ok((from, to))
+}
+
+/// The window that a workspace was begun with.
+fn window_of(held: &Held) -> Span {
+    let time =
+        |at: usize| held.workspace.header()["resolved"][at].as_str().and_then(|text| text.parse().ok());
+    (time(0), time(1))
+}
+
+fn selection(input: &Input, (from, to): Span) -> Result<Selection> {
+    for id in input.dataset.iter().chain(&input.without) {
+        if Catalogue::builtin().dataset(id).is_none() {
+            return Err(
+                Error::usage(format!("`{id}` is no dataset")).hint("`entra-bundle datasets` lists them")
+            );
+        }
+    }
     Ok(Selection {
         only: input.dataset.iter().cloned().collect(),
         without: input.without.iter().cloned().collect(),
@@ -211,12 +253,12 @@ fn selection(input: &Input, now: Timestamp) -> Result<Selection> {
     })
 }
 
-fn gather_into(ui: Ui, input: &Input, now: Timestamp, held: &mut Held) -> Result<gather::Summary> {
+fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary> {
     let source = source(input)?;
     let terminal = Terminal::new(ui);
     let run = gather::Run {
         source: &source,
-        selection: selection(input, now)?,
+        selection: selection(input, window_of(held))?,
         catalogue: Catalogue::builtin(),
         observer: &terminal,
         stop: interrupt::flag(),
@@ -237,7 +279,9 @@ fn kept(ui: Ui, error: Error, held: &Held) -> Error {
 fn listing_of_refused(held: &Held) -> Result<String> {
     let mut lines = Vec::new();
     for note in gather::ledger(&held.workspace)? {
-        if let (Outcome::Failed | Outcome::Skipped | Outcome::Partial, Some(reason)) = (note.outcome(), note.reason()) {
+        if let (Outcome::Failed | Outcome::Skipped | Outcome::Partial, Some(reason)) =
+            (note.outcome(), note.reason())
+        {
             let word = if note.records() > 0 { "damaged" } else { "refused" };
             lines.push(format!("{word:<9} {}: {}", summary::reason(reason), note.unit.name));
         }
@@ -257,6 +301,7 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
     let job = seal::Job {
         catalogue: Catalogue::builtin(),
         policy: &setup.policy,
+        policy_nonce: setup.nonce,
         rules: &setup.rules,
         names: &names,
         signer: &setup.signing.key,
@@ -269,6 +314,8 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
         bundle_id: setup.bundle_id.clone(),
         created_at: now,
         case: setup.case.clone(),
+        window: window_of(&held),
+        git_commit: option_env!("ENTRA_BUNDLE_COMMIT").map(str::to_owned),
         observer: &terminal,
         stop: interrupt::flag(),
     };

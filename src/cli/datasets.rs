@@ -27,10 +27,14 @@ pub fn run(ui: Ui, args: &Datasets) -> Result<u8> {
         })
         .collect();
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["dataset", "group", "title"]);
+    table.load_style(presets::NOTHING).set_header(["dataset", "group", "title"]);
     for d in &chosen {
         let group = serde_json::to_value(d.group).ok();
-        table.add_row([d.id.as_str(), group.as_ref().and_then(|g| g.as_str()).unwrap_or_default(), d.title.as_str()]);
+        table.add_row([
+            d.id.as_str(),
+            group.as_ref().and_then(|g| g.as_str()).unwrap_or_default(),
+            d.title.as_str(),
+        ]);
     }
     ui.result(&rows, &format!("{table}\n"))?;
     Ok(0)

@@ -52,7 +52,10 @@ fn fingerprint(ui: Ui, file: &Path) -> Result<()> {
     let text = places::read_small(file, "key file")?;
     if text.trim_start().starts_with("entra-bundle-key-1:") {
         let id = Pseudonymizer::new(&IncidentKey::parse(&text)?)?.key_id().to_owned();
-        return ui.result(&serde_json::json!({"purpose": "incident", "keyId": id}), &format!("incident key {id}\n"));
+        return ui.result(
+            &serde_json::json!({"purpose": "incident", "keyId": id}),
+            &format!("incident key {id}\n"),
+        );
     }
     let public = if text.contains("PUBLIC KEY") {
         PublicKey::from_pem(&text)?

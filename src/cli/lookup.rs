@@ -21,7 +21,7 @@ pub fn run(ui: Ui, args: &Lookup) -> Result<u8> {
         rows.extend(forms::of(&names, &value));
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["value", "as", "pseudonym"]);
+    table.load_style(presets::NOTHING).set_header(["value", "as", "pseudonym"]);
     for form in &rows {
         table.add_row([visible(&form.value).as_str(), form.what, form.pseudonym.as_str()]);
     }
@@ -57,7 +57,7 @@ pub fn reveal(ui: Ui, args: &Reveal) -> Result<u8> {
     let open = rows.iter().filter(|row| row.value.is_none()).count();
     ui.note("the following contains personal data");
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["pseudonym", "as", "value"]);
+    table.load_style(presets::NOTHING).set_header(["pseudonym", "as", "value"]);
     for row in &rows {
         table.add_row([
             row.pseudonym.as_str(),
@@ -100,9 +100,10 @@ pub fn visible(value: &str) -> String {
         .chars()
         .map(|c| match c {
             c if c.is_control() => '\u{fffd}',
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
+                '\u{fffd}'
+            }
             c => c,
         })
         .collect()
 }
-

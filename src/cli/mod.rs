@@ -1,1 +1,128 @@
 //! The command line: arguments, terminal, clock and environment. Nothing below reads any of them.
+//!
+//! One file per command. Each returns the exit code of a run that did what it should; failures are
+//! [`Error`](crate::error::Error)s, whose kind decides the code.
+
+mod args;
+mod collect;
+mod datasets;
+mod demo;
+mod interrupt;
+mod key;
+mod lookup;
+mod places;
+mod policy;
+mod reading;
+mod records;
+mod scan;
+mod ui;
+mod verify;
+mod when;
+mod workspaces;
+
+use crate::error::{self, Error, Result};
+use args::{Cli, Command};
+use clap::{CommandFactory as _, Parser as _};
+use std::process::ExitCode;
+use ui::Ui;
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        // A panic's message may quote data, so only its place is printed.
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+        eprintln!(
+            "error: internal error at {place}\nhint:  this is a bug; nothing was written under the final name"
+        );
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return usage(&refused),
+    };
+    let ui = Ui::new(cli.json, cli.quiet, cli.no_progress);
+    interrupt::install();
+    match std::panic::catch_unwind(|| run(ui, &cli.command)) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(error)) => {
+            ui.failure(&error);
+            ExitCode::from(error.code())
+        }
+        Err(_) => ExitCode::from(error::Kind::Internal.code()),
+    }
+}
+
+fn run(ui: Ui, command: &Command) -> Result<u8> {
+    match command {
+        Command::Collect(args) => collect::run(ui, args),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "entra-bundle", &mut out);
+            ui::print(&String::from_utf8_lossy(&out))?;
+            Ok(0)
+        }
+        Command::Datasets(args) => datasets::run(ui, args),
+        Command::Demo(args) => demo::run(ui, args),
+        Command::Gather(args) => collect::gather(ui, args),
+        Command::Info(args) => verify::info(ui, args),
+        Command::Key { action } => key::run(ui, action),
+        Command::Lookup(args) => lookup::run(ui, args),
+        Command::Policy { action } => policy::run(ui, action),
+        Command::Records(args) => records::run(ui, args),
+        Command::Reveal(args) => lookup::reveal(ui, args),
+        Command::Scan(args) => scan::run(ui, args),
+        Command::Seal(args) => collect::seal(ui, args),
+        Command::Unpack(args) => verify::unpack(ui, args),
+        Command::Verify(args) => verify::run(ui, args),
+    }
+}
+
+/// What clap says: help and version are results, everything else is a usage error.
+fn usage(refused: &clap::Error) -> ExitCode {
+    if !refused.use_stderr() {
+        return match ui::print(&refused.to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(error::Kind::Io.code()),
+        };
+    }
+    if std::env::args_os().any(|arg| arg == "--json") {
+        // The first line of clap's text names the argument, never a value from the data.
+        let text = refused.to_string();
+        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let command = Error::usage(line).hint("entra-bundle --help");
+        Ui::new(true, false, true).failure(&command);
+    } else {
+        eprint!("{refused}");
+    }
+    ExitCode::from(error::Kind::Usage.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_command() {
+        let help = Cli::command().render_help().to_string();
+        for command in Cli::command().get_subcommands() {
+            assert!(help.contains(&format!("\n  {} ", command.get_name())), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
+        let codes = help.split("Exit codes:").nth(1).unwrap();
+        for kind in error::Kind::ALL {
+            assert!(
+                codes.contains(&format!(" {} ", kind.code()))
+                    || codes.contains(&format!("\n{} ", kind.code())),
+                "{kind:?}"
+            );
+        }
+    }
+}

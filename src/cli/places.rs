@@ -29,9 +29,9 @@ fn base(own: &str, xdg: &str, below_home: &str, windows: &str) -> Result<PathBuf
     } else {
         set(xdg).filter(|p| p.is_absolute()).or_else(|| set("HOME").map(|home| home.join(below_home)))
     };
-    folder
-        .map(|folder| folder.join("entra-bundle"))
-        .ok_or_else(|| Error::usage("no home folder is known").hint(format!("set {own} to a folder of yours")))
+    folder.map(|folder| folder.join("entra-bundle")).ok_or_else(|| {
+        Error::usage("no home folder is known").hint(format!("set {own} to a folder of yours"))
+    })
 }
 
 /// Makes a folder that only its owner can enter.
@@ -60,7 +60,11 @@ pub fn write_new(path: &Path, text: &str) -> Result<()> {
 fn write(path: &Path, options: &mut OpenOptions, text: &str) -> Result<()> {
     let failed = |e: std::io::Error| {
         let error = Error::io(format!("cannot write `{}`", path.display()), e);
-        if path.exists() { error.hint("choose another name; existing files are never replaced") } else { error }
+        if path.exists() {
+            error.hint("choose another name; existing files are never replaced")
+        } else {
+            error
+        }
     };
     let mut file = options.open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
@@ -68,14 +72,19 @@ fn write(path: &Path, options: &mut OpenOptions, text: &str) -> Result<()> {
 
 /// Reads a small text file such as a key, a trust file or a policy. It is zeroed when dropped.
 pub fn read_small(path: &Path, what: &str) -> Result<Zeroizing<String>> {
+    read_small_of(path, what, MOST_SMALL_FILE)
+}
+
+/// Reads a text file of at most `most` bytes.
+pub fn read_small_of(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>> {
     let name = path.display();
     let file = fs::File::open(path).map_err(|e| Error::io(format!("cannot read the {what} `{name}`"), e))?;
     let mut text = Zeroizing::new(String::new());
     let read = file
-        .take(MOST_SMALL_FILE + 1)
+        .take(most + 1)
         .read_to_string(&mut text)
         .map_err(|e| Error::usage(format!("`{name}` is no {what}")).because(e))?;
-    if read as u64 > MOST_SMALL_FILE {
+    if read as u64 > most {
         return Err(Error::usage(format!("`{name}` is no {what}: too large")));
     }
     Ok(text)

@@ -97,7 +97,8 @@ impl Observer for Terminal {
                     Some(total) => ProgressBar::new(*total).with_style(style(
                         "{prefix:>9} {bar:28} {binary_bytes:>10} of {binary_total_bytes}  {msg}  {elapsed}",
                     )),
-                    None => ProgressBar::new_spinner().with_style(style("{prefix:>9} {spinner} {binary_bytes:>10}  {msg}  {elapsed}")),
+                    None => ProgressBar::new_spinner()
+                        .with_style(style("{prefix:>9} {spinner} {binary_bytes:>10}  {msg}  {elapsed}")),
                 };
                 drawn.set_draw_target(ProgressDrawTarget::stderr());
                 drawn.set_prefix(name(*phase));
@@ -131,7 +132,9 @@ impl Observer for Terminal {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ ")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸ ")
 }
 
 fn name(phase: Phase) -> &'static str {

@@ -4,7 +4,8 @@ use crate::catalogue::time;
 use crate::error::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 
-const ALLOWED: &str = "allowed: RFC 3339 (2026-03-01T10:00:00Z), a date (2026-03-01), now, or a span back such as -4h, 7d";
+const ALLOWED: &str =
+    "allowed: RFC 3339 (2026-03-01T10:00:00Z), a date (2026-03-01), now, or a span back such as -4h, 7d";
 
 /// A point in time; spans count back from `now`.
 pub fn point(text: &str, now: Timestamp) -> Result<Timestamp> {
@@ -20,8 +21,10 @@ pub fn point(text: &str, now: Timestamp) -> Result<Timestamp> {
 
 /// A span such as `72h`, `-7d`, `90m`.
 pub fn span(text: &str) -> Result<SignedDuration> {
-    parse_span(text.trim_start_matches('-'))
-        .ok_or_else(|| Error::usage(format!("`{text}` is no span of time")).hint("allowed: a number and m, h, d or w, such as 72h"))
+    parse_span(text.trim_start_matches('-')).ok_or_else(|| {
+        Error::usage(format!("`{text}` is no span of time"))
+            .hint("allowed: a number and m, h, d or w, such as 72h")
+    })
 }
 
 fn parse_span(text: &str) -> Option<SignedDuration> {

@@ -64,15 +64,20 @@ pub fn open_held(folder: &Path) -> Result<Held> {
             Err(error) => return Err(error),
         }
     }
-    Err(Error::new(error::Kind::Decryption, format!("no key on this machine opens the workspace `{}`", folder.display()))
-        .hint("its key was made in the state folder of the user who gathered; it is needed to read the workspace"))
+    Err(Error::new(
+        error::Kind::Decryption,
+        format!("no key on this machine opens the workspace `{}`", folder.display()),
+    )
+    .hint(
+        "its key was made in the state folder of the user who gathered; it is needed to read the workspace",
+    ))
 }
 
 /// The workspace whose header equals `header`: the given folder, or the only one that matches.
 pub fn resume(folder: Option<&Path>, header: &serde_json::Value) -> Result<Held> {
     if let Some(folder) = folder {
         let held = open_held(folder)?;
-        if held.workspace.header() != header {
+        if !same_run(held.workspace.header(), header) {
             return Err(Error::usage(format!("the workspace `{}` was gathered with other input or options", folder.display()))
                 .hint("give the same --input, window and datasets as the first run, or start afresh in another folder"));
         }
@@ -81,26 +86,43 @@ pub fn resume(folder: Option<&Path>, header: &serde_json::Value) -> Result<Held>
     let mut found = Vec::new();
     let all = places::state()?.join("workspaces");
     let mut folders: Vec<PathBuf> = match fs::read_dir(&all) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| Workspace::is_workspace(p)).collect(),
+        Ok(entries) => entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|p| Workspace::is_workspace(p))
+            .collect(),
         Err(_) => Vec::new(),
     };
     folders.sort();
     for folder in folders {
         // A workspace that another process uses, or whose key is gone, is not ours to resume.
         if let Ok(held) = open_held(&folder)
-            && held.workspace.header() == header
+            && same_run(held.workspace.header(), header)
         {
             found.push(held);
         }
     }
     match found.len() {
-        0 => Err(Error::usage("no interrupted run has the same input and options").hint("run again without --resume")),
+        0 => Err(Error::usage("no interrupted run has the same input and options")
+            .hint("run again without --resume")),
         1 => found.pop().ok_or_else(|| Error::new(error::Kind::Internal, "lost a workspace")),
         _ => {
             let names: Vec<String> = found.iter().map(|held| held.folder.display().to_string()).collect();
-            Err(Error::usage("several interrupted runs match").hint(format!("name one with --workspace: {}", names.join(", "))))
+            Err(Error::usage("several interrupted runs match")
+                .hint(format!("name one with --workspace: {}", names.join(", "))))
         }
     }
+}
+
+/// Whether two headers describe one run. What a relative window resolved to is settled by the first one.
+fn same_run(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    let comparable = |header: &serde_json::Value| {
+        let mut header = header.clone();
+        if let Some(members) = header.as_object_mut() {
+            members.remove("resolved");
+        }
+        header
+    };
+    comparable(one) == comparable(other)
 }
 
 /// Removes a workspace and its key.

@@ -1,1 +1,367 @@
-//! Gather: source → workspace.
+//! Gather: source → workspace. Every unit a source lists is read once, its records go straight into
+//! the encrypted workspace, and each commit carries a note that tells what was taken and what was not.
+//!
+//! A run that is stopped anywhere continues where its last commit was: units that ended are not
+//! opened again, a unit that was cut short goes on after its cursor.
+
+use crate::catalogue::member::Path as Member;
+use crate::catalogue::{Catalogue, Stream, time};
+use crate::error::{self, Error, Result};
+use crate::event::{Event, Observer, Outcome, Phase, Reason};
+use crate::record::Raw;
+use crate::source::{Cursor, End, Fault, Item, Source, Unit};
+use crate::workspace::Workspace;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A commit costs two flushes to disk; small files share one.
+const COMMIT_BYTES: u64 = 64 << 20;
+const COMMIT_UNITS: usize = 256;
+/// Faults of one unit that are kept one by one; the rest is counted per reason.
+const MOST_FAULTS: usize = 100;
+
+/// What to take.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these datasets; empty means all.
+    pub only: BTreeSet<String>,
+    /// Not these.
+    pub without: BTreeSet<String>,
+    /// Records before this time are left out.
+    pub from: Option<Timestamp>,
+    /// Records from this time on are left out.
+    pub to: Option<Timestamp>,
+}
+
+impl Selection {
+    fn wants(&self, dataset: &str) -> bool {
+        (self.only.is_empty() || self.only.contains(dataset)) && !self.without.contains(dataset)
+    }
+}
+
+/// What one unit gave: a note of the ledger. Several notes of one unit add up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitNote {
+    /// Name of the source.
+    pub source: String,
+    /// The unit.
+    pub unit: Unit,
+    /// Where to go on, if the unit has not ended.
+    pub cursor: Option<Cursor>,
+    /// How it ended.
+    pub end: Option<End>,
+    /// What was left out or damaged, at most [`MOST_FAULTS`] one by one.
+    pub faults: Vec<Fault>,
+    /// Which records of which stream are its own.
+    pub spans: Vec<Span>,
+    /// Records of datasets that were not asked for.
+    pub unselected: u64,
+    /// Records outside the time window.
+    pub outside_window: u64,
+    /// Records kept although no time could be read (only counted with a window).
+    pub untimed: u64,
+}
+
+/// A run of records in a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The stream.
+    pub stream: Stream,
+    /// Number of the first record in the stream, from 0.
+    pub first: u64,
+    /// How many records.
+    pub count: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    units: Vec<UnitNote>,
+}
+
+/// A gather run.
+pub struct Run<'a> {
+    /// Where records come from.
+    pub source: &'a dyn Source,
+    /// What to take.
+    pub selection: Selection,
+    /// The catalogue, for the time fields.
+    pub catalogue: &'a Catalogue,
+    /// Receives progress.
+    pub observer: &'a dyn Observer,
+    /// Set by Ctrl-C; checked at every item.
+    pub stop: &'a AtomicBool,
+}
+
+/// What a gather run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Units that ended, those of earlier runs included.
+    pub units: u64,
+    /// Units of which nothing at all was taken because of a fault.
+    pub refused: u64,
+    /// Units that are damaged or cut, but gave records.
+    pub damaged: u64,
+    /// Records in the workspace.
+    pub records: u64,
+}
+
+impl Summary {
+    /// Whether the run ends with exit code 3.
+    pub fn is_incomplete(&self) -> bool {
+        self.refused + self.damaged > 0
+    }
+}
+
+/// Reads every unit that the workspace does not hold yet.
+///
+/// # Errors
+/// I/O and key errors of the workspace, [`error::Kind::Interrupted`] when `stop` was set. Faults of
+/// the input are no errors: they stand in the ledger.
+pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
+    let units = run.source.units()?;
+    let before: HashMap<String, UnitNote> =
+        ledger(workspace)?.into_iter().map(|note| (note.unit.id.clone(), note)).collect();
+    let total = units.iter().map(|unit| unit.bytes).sum::<Option<u64>>();
+    run.observer.on(&Event::Begin { phase: Phase::Gather, total });
+    let mut spooler = Spooler {
+        run,
+        next: workspace.streams().into_iter().map(|size| (size.stream, size.records)).collect(),
+        workspace,
+        pending: Vec::new(),
+        bytes: 0,
+        times: HashMap::new(),
+    };
+    for (number, unit) in (1..).zip(&units) {
+        let known = before.get(&unit.id);
+        if known.is_some_and(|note| note.end.is_some()) {
+            run.observer.on(&Event::Advance {
+                phase: Phase::Gather,
+                bytes: unit.bytes.unwrap_or(0),
+                records: 0,
+            });
+            continue;
+        }
+        spooler.unit(number, unit, known.and_then(|note| note.cursor.as_ref()))?;
+    }
+    spooler.commit()?;
+    run.observer.on(&Event::End { phase: Phase::Gather });
+    summary(workspace)
+}
+
+/// The ledger of a workspace: one note a unit, in the order of the first one.
+pub fn ledger(workspace: &Workspace) -> Result<Vec<UnitNote>> {
+    let mut order: Vec<UnitNote> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for value in workspace.notes() {
+        let note: Note = serde_json::from_value(value.clone()).map_err(|_| {
+            Error::new(error::Kind::Unsupported, "the workspace's ledger was made by another version")
+        })?;
+        for unit in note.units {
+            match places.get(&unit.unit.id) {
+                Some(place) => order[*place].add(unit),
+                None => {
+                    places.insert(unit.unit.id.clone(), order.len());
+                    order.push(unit);
+                }
+            }
+        }
+    }
+    Ok(order)
+}
+
+/// What the workspace holds after all runs so far.
+pub fn summary(workspace: &Workspace) -> Result<Summary> {
+    let mut summary =
+        Summary { records: workspace.streams().iter().map(|size| size.records).sum(), ..Summary::default() };
+    for note in ledger(workspace)? {
+        summary.units += 1;
+        match note.outcome() {
+            Outcome::Failed | Outcome::Skipped => summary.refused += 1,
+            Outcome::Partial => summary.damaged += 1,
+            Outcome::Complete | Outcome::Empty => {}
+        }
+    }
+    Ok(summary)
+}
+
+impl UnitNote {
+    fn new(source: &str, unit: &Unit) -> Self {
+        UnitNote {
+            source: source.to_owned(),
+            unit: unit.clone(),
+            cursor: None,
+            end: None,
+            faults: Vec::new(),
+            spans: Vec::new(),
+            unselected: 0,
+            outside_window: 0,
+            untimed: 0,
+        }
+    }
+
+    fn add(&mut self, later: UnitNote) {
+        self.cursor = later.cursor;
+        self.end = later.end.or(self.end.take());
+        self.faults.extend(later.faults);
+        self.spans.extend(later.spans);
+        self.unselected += later.unselected;
+        self.outside_window += later.outside_window;
+        self.untimed += later.untimed;
+    }
+
+    /// What became of the unit: `partial` where it did not end.
+    pub fn outcome(&self) -> Outcome {
+        self.end.as_ref().map_or(Outcome::Partial, |end| end.outcome)
+    }
+
+    /// Why, where it is not complete.
+    pub fn reason(&self) -> Option<Reason> {
+        match &self.end {
+            Some(end) => end.reason,
+            None => Some(Reason::Interrupted),
+        }
+    }
+
+    /// Records it gave.
+    pub fn records(&self) -> u64 {
+        self.spans.iter().map(|span| span.count).sum()
+    }
+
+    fn took(&mut self, stream: &Stream, number: u64) {
+        match self.spans.last_mut() {
+            Some(span) if span.stream == *stream && span.first + span.count == number => span.count += 1,
+            _ => self.spans.push(Span { stream: stream.clone(), first: number, count: 1 }),
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault);
+            return;
+        }
+        let rest = |known: &&mut Fault| {
+            known.reason == fault.reason && known.record.is_none() && known.offset.is_none()
+        };
+        match self.faults.iter_mut().find(rest) {
+            Some(known) => known.count += fault.count,
+            None => self.faults.push(Fault { record: None, offset: None, ..fault }),
+        }
+    }
+}
+
+struct Spooler<'a, 'w> {
+    run: &'a Run<'a>,
+    workspace: &'w mut Workspace,
+    /// Number of the next record of each stream.
+    next: BTreeMap<Stream, u64>,
+    /// Notes of units that wait for the next commit; the last may not have ended.
+    pending: Vec<UnitNote>,
+    /// Raw bytes appended since the last commit.
+    bytes: u64,
+    times: HashMap<String, Vec<Member>>,
+}
+
+impl Spooler<'_, '_> {
+    fn unit(&mut self, number: u64, unit: &Unit, after: Option<&Cursor>) -> Result<()> {
+        let mut note = UnitNote::new(self.run.source.name(), unit);
+        let mut items = self.run.source.open(unit, after)?;
+        let (mut bytes, mut records) = (0, 0);
+        while let Some(item) = items.next() {
+            if self.run.stop.load(Ordering::Relaxed) {
+                return Err(Error::new(
+                    error::Kind::Interrupted,
+                    "interrupted; what was read so far is kept",
+                ));
+            }
+            match item? {
+                Item::Record(stream, raw) => {
+                    records += 1;
+                    self.record(&mut note, stream, &raw)?;
+                }
+                Item::Checkpoint(cursor) => {
+                    if self.bytes >= COMMIT_BYTES {
+                        let done = std::mem::replace(&mut note, UnitNote::new(self.run.source.name(), unit));
+                        self.pending.push(UnitNote { cursor: Some(cursor), ..done });
+                        self.commit()?;
+                    }
+                }
+                Item::Fault(fault) => {
+                    let outcome = Outcome::Partial;
+                    self.run.observer.on(&Event::File { number, outcome, reason: fault.reason });
+                    note.fault(fault);
+                }
+                Item::Progress(more) => bytes += more,
+            }
+            if bytes >= 1 << 20 {
+                self.run.observer.on(&Event::Advance { phase: Phase::Gather, bytes, records });
+                (bytes, records) = (0, 0);
+            }
+        }
+        self.run.observer.on(&Event::Advance { phase: Phase::Gather, bytes, records });
+        let end = items.end();
+        if end.outcome.is_incomplete()
+            && let Some(reason) = end.reason
+        {
+            self.run.observer.on(&Event::File { number, outcome: end.outcome, reason });
+        }
+        note.end = Some(end);
+        self.pending.push(note);
+        if self.bytes >= COMMIT_BYTES || self.pending.len() >= COMMIT_UNITS {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, note: &mut UnitNote, stream: Stream, raw: &Raw) -> Result<()> {
+        let selection = &self.run.selection;
+        if !selection.wants(&stream.dataset) {
+            note.unselected += 1;
+            return Ok(());
+        }
+        if selection.from.is_some() || selection.to.is_some() {
+            match self.time(&stream.dataset, raw) {
+                None => note.untimed += 1,
+                Some(time) => {
+                    if selection.from.is_some_and(|from| time < from)
+                        || selection.to.is_some_and(|to| time >= to)
+                    {
+                        note.outside_window += 1;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.workspace.append(&stream, raw)?;
+        self.bytes += raw.len() as u64;
+        let next = self.next.entry(stream.clone()).or_insert(0);
+        note.took(&stream, *next);
+        *next += 1;
+        Ok(())
+    }
+
+    fn time(&mut self, dataset: &str, raw: &Raw) -> Option<Timestamp> {
+        let catalogue = self.run.catalogue;
+        let paths = self.times.entry(dataset.to_owned()).or_insert_with(|| {
+            let times = catalogue.dataset(dataset).map(|d| d.time.as_slice()).unwrap_or_default();
+            times.iter().map(|path| Member::new(path)).collect()
+        });
+        record_time(paths, raw.bytes())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let note = serde_json::to_value(Note { units: std::mem::take(&mut self.pending) })
+            .map_err(|_| Error::new(error::Kind::Internal, "cannot write a ledger note"))?;
+        self.bytes = 0;
+        self.workspace.commit(&note)
+    }
+}
+
+/// The time of a record: the first of the paths that holds a readable time.
+pub fn record_time(paths: &[Member], json: &[u8]) -> Option<Timestamp> {
+    paths.iter().find_map(|path| time::parse(&path.first(json)?))
+}

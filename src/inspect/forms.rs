@@ -38,7 +38,11 @@ pub fn of(names: &Pseudonymizer, value: &str) -> Vec<Form> {
     add("network", value, value.contains('/').then(|| names.network(value)).flatten());
     add("mac", value, names.mac(value));
     add("thumbprint", value, names.thumbprint(value));
-    add("dn", value, value.contains('=').then(|| names.dn(value, crate::privacy::Leaf::Person, Parts::ALL)).flatten());
+    add(
+        "dn",
+        value,
+        value.contains('=').then(|| names.dn(value, crate::privacy::Leaf::Person, Parts::ALL)).flatten(),
+    );
     let shaped = !forms.is_empty();
     let mut add = |what, value: &str, pseudonym: String| {
         let form = Form { what, value: value.to_owned(), pseudonym };

@@ -1,6 +1,7 @@
 //! The list view: rows of a verified bundle by columns that the catalogue names, filtered.
 
 use crate::bundle::Verified;
+use crate::bundle::manifest::Entry;
 use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Catalogue, Dataset, Layout, time};
 use crate::error::{self, Error, Result};
@@ -88,9 +89,7 @@ pub fn list(
     let mut held = Vec::new();
     'datasets: for dataset in datasets {
         let reader = Reader::new(dataset, &names, query)?;
-        let parts = bundle.manifest().entries.iter().filter(|e| {
-            e.dataset.as_deref() == Some(dataset.id.as_str()) && e.path.starts_with("data/") && e.path.ends_with(".jsonl")
-        });
+        let parts = bundle.manifest().entries.iter().filter(|entry| is_part_of(entry, &dataset.id));
         for part in parts {
             let mut lines = BufReader::new(bundle.reader(&part.path)?);
             let mut line = Vec::new();
@@ -126,15 +125,16 @@ pub fn list(
 }
 
 fn chosen<'c>(bundle: &Verified, catalogue: &'c Catalogue, query: &Query) -> Result<Vec<&'c Dataset>> {
-    let held = |id: &str| bundle.manifest().entries.iter().any(|e| e.dataset.as_deref() == Some(id));
+    let held = |id: &str| bundle.manifest().entries.iter().any(|entry| is_part_of(entry, id));
     match &query.dataset {
         Some(id) => {
             let dataset = catalogue.dataset(id).ok_or_else(|| {
                 Error::usage(format!("`{id}` is no dataset")).hint("`entra-bundle datasets` lists them")
             })?;
             if !held(id) {
-                return Err(Error::usage(format!("the bundle has no records of `{id}`"))
-                    .hint("`entra-bundle info BUNDLE` tells what it holds, `--missing` what it lacks and why"));
+                return Err(Error::usage(format!("the bundle has no records of `{id}`")).hint(
+                    "`entra-bundle info BUNDLE` tells what it holds, `--missing` what it lacks and why",
+                ));
             }
             if dataset.layout != Layout::Jsonl {
                 return Err(Error::usage(format!("`{id}` is text or XML and has no columns"))
@@ -151,6 +151,10 @@ fn chosen<'c>(bundle: &Verified, catalogue: &'c Catalogue, query: &Query) -> Res
             Ok(catalogue.datasets().filter(able).collect())
         }
     }
+}
+
+fn is_part_of(entry: &Entry, dataset: &str) -> bool {
+    entry.part.as_ref().is_some_and(|part| part.dataset == dataset)
 }
 
 fn column_names(datasets: &[&Dataset], query: &Query) -> Result<Vec<String>> {
@@ -191,8 +195,11 @@ impl Reader {
         for (name, wanted) in &query.filters {
             let candidates = paths(name);
             if candidates.is_empty() {
-                return Err(Error::new(error::Kind::Usage, format!("`{}` has no column `{name}`", dataset.id))
-                    .hint("choose another dataset, or leave --dataset out"));
+                return Err(Error::new(
+                    error::Kind::Usage,
+                    format!("`{}` has no column `{name}`", dataset.id),
+                )
+                .hint("choose another dataset, or leave --dataset out"));
             }
             filters.push((candidates, normal(wanted)));
         }
@@ -215,13 +222,15 @@ impl Reader {
             match time {
                 None => counts.untimed += 1,
                 Some(time) => {
-                    if query.since.is_some_and(|since| time < since) || query.to.is_some_and(|to| time >= to) {
+                    if query.since.is_some_and(|since| time < since) || query.to.is_some_and(|to| time >= to)
+                    {
                         return None;
                     }
                 }
             }
         }
-        let informational = self.initiator.iter().any(|path| path.values(line).iter().any(|v| v == SUBSTRATE));
+        let informational =
+            self.initiator.iter().any(|path| path.values(line).iter().any(|v| v == SUBSTRATE));
         if informational && query.hide_informational {
             return None;
         }

@@ -4,7 +4,7 @@
 use super::forms;
 use crate::catalogue::Catalogue;
 use crate::error::Result;
-use crate::privacy::{self, Pseudonymizer};
+use crate::privacy::{Pseudonymizer, Visitor};
 use crate::workspace::Workspace;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
@@ -64,9 +64,10 @@ impl<'a> Search<'a> {
     pub fn workspace(&mut self, catalogue: &Catalogue, workspace: &Workspace) -> Result<()> {
         let mut seen: HashSet<String> = HashSet::new();
         for size in workspace.streams() {
+            let Some(mut visitor) = Visitor::new(catalogue, &size.stream) else { continue };
             for slice in 0..size.slices {
                 for raw in workspace.slice(&size.stream, slice)? {
-                    privacy::visit(catalogue, &size.stream, &raw?, &mut |_, value| {
+                    visitor.visit(&raw?, &mut |_, value| {
                         if self.open > 0 && value.len() <= 1024 && seen.insert(value.to_owned()) {
                             self.value(value);
                         }

@@ -63,7 +63,10 @@ mod tests {
 
     #[test]
     fn the_claim_is_never_more_than_known_identifiers() {
-        assert_eq!(learned(1204, &["users".into(), "devices".into()]), "0 known identifiers (1,204 names learned from users, devices)");
+        assert_eq!(
+            learned(1204, &["users".into(), "devices".into()]),
+            "0 known identifiers (1,204 names learned from users, devices)"
+        );
         assert!(learned(0, &[]).starts_with("0 known identifiers (no names"));
     }
 }

@@ -131,7 +131,7 @@ impl Pseudonymizer {
 }
 
 /// `Sync_<host>_<12 hex>`: prefix, host, suffix.
-fn sync_account(s: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn sync_account(s: &str) -> Option<(&str, &str, &str)> {
     let (prefix, rest) = s.split_at_checked(5)?;
     if !prefix.eq_ignore_ascii_case("sync_") {
         return None;
@@ -144,7 +144,7 @@ fn sync_account(s: &str) -> Option<(&str, &str, &str)> {
 
 /// `MSOL_<12 hex>`, `AAD_<12 hex>`, `ADSyncMSA<4–8 hex>` with or without `$`: made by the product,
 /// they name no one.
-fn is_connector_account(s: &str) -> bool {
+pub(super) fn is_connector_account(s: &str) -> bool {
     let after = |prefix: &str| {
         s.split_at_checked(prefix.len())
             .filter(|(head, _)| head.eq_ignore_ascii_case(prefix))

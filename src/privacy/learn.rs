@@ -4,6 +4,7 @@
 //! function of the *set* of learned values: neither the order of learning nor of merging, nor
 //! repetition, changes it. Nothing is learned from free text.
 
+use super::account::{is_connector_account, sync_account};
 use super::dictionary::Dictionary;
 use super::entity::{self, EntityBuilder};
 use super::hardness::SHORTEST;
@@ -273,8 +274,12 @@ impl Learner {
         if BUILT_IN_ACCOUNTS.binary_search(&fold_word(value).as_ref()).is_ok() {
             return false;
         }
-        if let Some(host) = value.strip_prefix("Sync_").and_then(|rest| rest.rsplit_once('_')) {
-            return self.host(host.0);
+        if let Some((_, host, _)) = sync_account(value) {
+            return self.host(host);
+        }
+        // Its format keeps it, so it is no original.
+        if is_connector_account(value) {
+            return false;
         }
         self.add(Kind::Account, value)
     }

@@ -37,6 +37,7 @@ pub mod tally;
 pub mod text;
 pub mod token;
 
+pub mod visit;
 pub mod vocabulary;
 
 pub use canon::{canon, canon_domain};
@@ -44,13 +45,16 @@ pub use dictionary::Dictionary;
 pub use dn::Leaf;
 pub use guid::{guid_of_anchor, guid_of_connector, parse_guid};
 pub use key::IncidentKey;
+pub use leak::{Leak, LeakCheck};
 pub use learn::Learner;
 pub use lookup::fold_word;
 pub use policy::Policy;
 pub use redactor::Redactor;
+pub use renderer::Renderer;
 pub use report::{Projection, RedactionReport, SchemaInventory};
 pub use rules::Rules;
 pub use sid::guid_of_sid;
 pub use tally::Tally;
 pub use text::TextEngine;
 pub use token::{Letter, Parts, Pseudonymizer, is_token};
+pub use visit::Visitor;

@@ -106,6 +106,15 @@ impl Tally {
         }
     }
 
+    /// Members dropped because no row of the catalogue covers them.
+    pub fn undeclared(&self) -> u64 {
+        self.places
+            .values()
+            .filter(|place| place.treatment == "undeclared")
+            .map(|place| place.counts.dropped)
+            .sum()
+    }
+
     /// Members and values dropped.
     pub fn dropped(&self) -> u64 {
         self.places.values().map(|place| place.counts.dropped).sum::<u64>() + self.unnamed.dropped

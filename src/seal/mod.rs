@@ -1,3 +1,475 @@
-//! Seal: workspace → bundle.
+//! Seal: workspace → bundle, in two passes. *Learn* reads every typed value and freezes the
+//! dictionary; *rewrite* sends every record through the redactor into parts, each of which is
+//! leak-checked from its finished bytes in the worker that made it, and appended in order.
+//!
+//! A finding of the leak check ends the run: nothing is renamed, the findings are returned. The
+//! bundle is a function of workspace, catalogue, policy and key; the number of workers does not show.
 
+mod collection;
 mod ordered;
+
+use crate::bundle::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
+use crate::bundle::{Draft, Learned, ManifestFacts, PART_BYTES, PackedPart, PartFacts, PartWriter, Sealed};
+use crate::catalogue::member::Path as Member;
+use crate::catalogue::{Catalogue, Layout, Stream, time};
+use crate::crypto::Signer;
+use crate::error::{self, Error, Result};
+use crate::event::{Event, Observer, Phase};
+use crate::gather;
+use crate::privacy::people::{Entity, People, UserPaths};
+use crate::privacy::{
+    Dictionary, Leak, LeakCheck, Learner, Policy, Pseudonymizer, RedactionReport, Redactor, Renderer, Rules,
+    SchemaInventory, Tally, Visitor,
+};
+use crate::record::{Raw, Statement};
+use crate::workspace::Workspace;
+use jiff::Timestamp;
+use ordered::ordered;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
+use zeroize::Zeroizing;
+
+use collection::PartRows;
+pub use collection::{Collection, GatheredFile, REFUSED_FILES};
+
+/// The dataset whose records are people.
+const USERS: [&str; 2] = ["users", "deleted_users"];
+
+/// What to seal with.
+pub struct Job<'a> {
+    /// The effective catalogue.
+    pub catalogue: &'static Catalogue,
+    /// The policy.
+    pub policy: &'a Policy,
+    /// Salts the digest of a customer's own policy: made once per policy version. `None` for a preset.
+    pub policy_nonce: Option<[u8; 32]>,
+    /// The policy joined with the catalogue.
+    pub rules: &'a Rules,
+    /// Makes pseudonyms under the incident key.
+    pub names: &'a Pseudonymizer,
+    /// Signs.
+    pub signer: &'a dyn Signer,
+    /// Every secret in memory, for the leak check.
+    pub secrets: Vec<Zeroizing<Vec<u8>>>,
+    /// Worker threads.
+    pub workers: usize,
+    /// The bundle's id.
+    pub bundle_id: String,
+    /// Time of writing.
+    pub created_at: Timestamp,
+    /// Case reference, already checked.
+    pub case: Option<String>,
+    /// The time window that was gathered, `[from, to)`.
+    pub window: (Option<Timestamp>, Option<Timestamp>),
+    /// Commit the program was built from, if known.
+    pub git_commit: Option<String>,
+    /// Receives progress.
+    pub observer: &'a dyn Observer,
+    /// Set by Ctrl-C.
+    pub stop: &'a AtomicBool,
+}
+
+/// How sealing ended.
+pub enum Outcome {
+    /// The bundle exists under its name.
+    Sealed(Box<Done>),
+    /// The leak check found something; there is no bundle.
+    Leaks(Vec<Leak>),
+}
+
+/// What was sealed.
+pub struct Done {
+    /// The finished file and its digests.
+    pub sealed: Sealed,
+    /// Names in the dictionary.
+    pub learned: u64,
+    /// Datasets they came from.
+    pub learned_from: Vec<String>,
+    /// Records in the bundle.
+    pub rows: u64,
+    /// Parts in the bundle.
+    pub parts: u64,
+    /// Members dropped because no row of the catalogue covers them.
+    pub undeclared: u64,
+    /// Soft originals that stand in the bundle as ordinary words, counted.
+    pub soft: u64,
+    /// Datasets that are complete, partial, skipped.
+    pub datasets: [u64; 3],
+    /// Files of which nothing was taken.
+    pub refused: u64,
+    /// Whether the run ends with exit code 3.
+    pub incomplete: bool,
+}
+
+/// One slice of one stream: the unit of work of both passes.
+struct Task {
+    stream: Stream,
+    slice: u64,
+    layout: Layout,
+}
+
+/// What rewriting a slice gave.
+struct Slice {
+    parts: Vec<(PackedPart, Option<Timestamp>, Option<Timestamp>)>,
+    tally: Tally,
+    leaks: Vec<Leak>,
+    bytes: u64,
+    records: u64,
+}
+
+/// Seals the workspace into the draft.
+///
+/// # Errors
+/// A redaction, key or I/O error stops everything; the draft's file is removed.
+pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Outcome> {
+    let tasks = tasks(job.catalogue, workspace)?;
+    let total = workspace.streams().iter().map(|size| size.bytes).sum();
+    let (dictionary, people) = learn(job, workspace, &tasks, total)?;
+    let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
+    let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone());
+
+    job.observer.on(&Event::Begin { phase: Phase::Rewrite, total: Some(total) });
+    let mut tally = Tally::default();
+    let mut leaks = Vec::new();
+    let mut rows = PartRows::new();
+    ordered(
+        tasks.len(),
+        job.workers,
+        |task| rewrite(job, workspace, &dictionary, &leak_check, &tasks[task]),
+        |task, slice| {
+            job.observer.on(&Event::Advance {
+                phase: Phase::Rewrite,
+                bytes: slice.bytes,
+                records: slice.records,
+            });
+            tally.merge(slice.tally);
+            leaks.extend(slice.leaks);
+            for (part, earliest, latest) in slice.parts {
+                if !leaks.is_empty() {
+                    continue; // nothing will be renamed; only the findings matter from here on
+                }
+                rows.entry(tasks[task].stream.clone())
+                    .or_insert_with(|| (ending(tasks[task].layout), Vec::new()))
+                    .1
+                    .push(part.rows());
+                let facts = PartFacts {
+                    min_time: earliest.map(time::format),
+                    max_time: latest.map(time::format),
+                    label: label(job.rules),
+                    learned: learned.clone(),
+                };
+                draft.append(part, facts)?;
+            }
+            Ok(())
+        },
+    )?;
+    job.observer.on(&Event::End { phase: Phase::Rewrite });
+    if !leaks.is_empty() {
+        return Ok(Outcome::Leaks(leaks));
+    }
+
+    job.observer.on(&Event::Begin { phase: Phase::Sign, total: None });
+    let ledger = gather::ledger(workspace)?;
+    let mut paths = PathNames::new(job, &dictionary)?;
+    let collection = collection::of(&ledger, &rows, &mut |name| paths.treat(name));
+    let completeness = collection.completeness.clone();
+    let entities = entity_lines(job, &dictionary, people)?;
+    let projection = job.rules.projection(job.policy_nonce.as_ref())?;
+    let mut statements: BTreeMap<String, Statement> = BTreeMap::new();
+    statements.insert("meta/collection.json".into(), Statement::of(&collection)?);
+    if let Some(lines) = entities {
+        statements.insert("meta/entities.jsonl".into(), Statement::lines(lines.iter().map(Statement::line))?);
+    }
+    statements.insert("meta/policy.json".into(), projection.statement()?);
+    statements.insert("meta/redaction-report.json".into(), Statement::of(&RedactionReport::of(&tally)?)?);
+    for schema in SchemaInventory::of(&tally)? {
+        statements.insert(format!("meta/schema/{}.json", schema.dataset), Statement::of(&schema)?);
+    }
+    let mut inspect = |entry: &str, bytes: &[u8]| -> Result<()> {
+        for mut text in [entry.as_bytes(), bytes] {
+            leaks.extend(leak_check.check(entry, &mut text)?);
+        }
+        if leaks.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::new(error::Kind::Privacy, "the leak check found an identifying value"))
+        }
+    };
+    let sealed = (|| {
+        for (path, statement) in &statements {
+            inspect(path, statement.bytes())?;
+            draft.statement(path, statement)?;
+        }
+        let facts = facts(job, &dictionary, learned.clone(), completeness.clone());
+        draft.seal(facts, job.signer, &mut inspect)
+    })();
+    let sealed = match sealed {
+        Err(_) if !leaks.is_empty() => return Ok(Outcome::Leaks(leaks)),
+        other => other?,
+    };
+    job.observer.on(&Event::End { phase: Phase::Sign });
+    Ok(Outcome::Sealed(Box::new(done(sealed, learned, &tally, &rows, leak_check.soft_hits(), &collection))))
+}
+
+fn tasks(catalogue: &Catalogue, workspace: &Workspace) -> Result<Vec<Task>> {
+    let mut tasks = Vec::new();
+    let mut sizes = workspace.streams();
+    // Physical order is the bytewise order of paths: `data/<source>/<dataset>/…`.
+    sizes.sort_by_key(|size| format!("{}/{}/", size.stream.source.id(), size.stream.dataset));
+    for size in sizes {
+        let dataset = catalogue.dataset(&size.stream.dataset).ok_or_else(|| {
+            Error::new(
+                error::Kind::Unsupported,
+                "the workspace holds a dataset that this version does not know",
+            )
+            .hint("seal it with the version that gathered it, or gather again")
+        })?;
+        for slice in 0..size.slices {
+            tasks.push(Task { stream: size.stream.clone(), slice, layout: dataset.layout });
+        }
+    }
+    Ok(tasks)
+}
+
+fn stopped(job: &Job<'_>) -> Result<()> {
+    if job.stop.load(Ordering::Relaxed) {
+        return Err(Error::new(
+            error::Kind::Interrupted,
+            "interrupted; the workspace is kept, no bundle was written",
+        ));
+    }
+    Ok(())
+}
+
+/// Pass one.
+fn learn(job: &Job<'_>, workspace: &Workspace, tasks: &[Task], total: u64) -> Result<(Dictionary, People)> {
+    job.observer.on(&Event::Begin { phase: Phase::Learn, total: Some(total) });
+    let (mut learner, mut people) = (Learner::new(), People::new());
+    let paths = UserPaths::default();
+    ordered(
+        tasks.len(),
+        job.workers,
+        |task| {
+            let task = &tasks[task];
+            let (mut learner, mut people) = (Learner::new(), People::new());
+            let (mut bytes, mut records) = (0, 0);
+            let dataset = &task.stream.dataset;
+            let is_user = USERS.contains(&dataset.as_str());
+            let mut visitor = Visitor::new(job.catalogue, &task.stream);
+            for raw in workspace.slice(&task.stream, task.slice)? {
+                let raw = raw?;
+                stopped(job)?;
+                bytes += raw.len() as u64;
+                records += 1;
+                if let Some(visitor) = &mut visitor {
+                    visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, dataset));
+                }
+                if is_user {
+                    people.user(&paths, &raw);
+                }
+            }
+            Ok((learner, people, bytes, records))
+        },
+        |_, (more, others, bytes, records)| {
+            learner.merge(more);
+            people.merge(others);
+            job.observer.on(&Event::Advance { phase: Phase::Learn, bytes, records });
+            Ok(())
+        },
+    )?;
+    job.observer.on(&Event::End { phase: Phase::Learn });
+    Ok((learner.freeze(), people))
+}
+
+/// Pass two, one slice: redact, compress, inflate again, look for leaks.
+fn rewrite(
+    job: &Job<'_>,
+    workspace: &Workspace,
+    dictionary: &Dictionary,
+    leak_check: &LeakCheck<'_>,
+    task: &Task,
+) -> Result<Slice> {
+    let mut redactor = Redactor::new(job.rules, job.names, dictionary, &task.stream)?;
+    let times: Vec<Member> = job
+        .catalogue
+        .dataset(&task.stream.dataset)
+        .map(|d| d.time.iter().map(|p| Member::new(p)).collect())
+        .unwrap_or_default();
+    let mut slice =
+        Slice { parts: Vec::new(), tally: Tally::default(), leaks: Vec::new(), bytes: 0, records: 0 };
+    let mut open: Option<OpenPart> = None;
+    for raw in workspace.slice(&task.stream, task.slice)? {
+        let raw: Raw = raw?;
+        stopped(job)?;
+        slice.bytes += raw.len() as u64;
+        slice.records += 1;
+        let time = (task.layout == Layout::Jsonl).then(|| gather::record_time(&times, raw.bytes())).flatten();
+        let record = redactor.apply(raw)?;
+        let size = record.bytes().len() as u64 + 1;
+        if open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > PART_BYTES) {
+            close(&mut open, leak_check, task, &mut slice)?;
+        }
+        let part = match &mut open {
+            Some(part) => part,
+            None => open.insert(OpenPart::new(task)),
+        };
+        part.writer.write(&record, None)?;
+        part.earliest = part.earliest.into_iter().chain(time).min();
+        part.latest = part.latest.into_iter().chain(time).max();
+    }
+    close(&mut open, leak_check, task, &mut slice)?;
+    slice.tally = redactor.into_tally();
+    Ok(slice)
+}
+
+/// Room for the closing frame of an XML part.
+const FRAME: u64 = 64;
+
+struct OpenPart {
+    writer: PartWriter,
+    earliest: Option<Timestamp>,
+    latest: Option<Timestamp>,
+}
+
+impl OpenPart {
+    fn new(task: &Task) -> Self {
+        OpenPart { writer: PartWriter::new(&task.stream, task.layout), earliest: None, latest: None }
+    }
+}
+
+fn close(
+    open: &mut Option<OpenPart>,
+    leak_check: &LeakCheck<'_>,
+    task: &Task,
+    slice: &mut Slice,
+) -> Result<()> {
+    let Some(part) = open.take() else { return Ok(()) };
+    let packed = part.writer.finish()?;
+    let place = format!("data/{}/{}", task.stream.source.id(), task.stream.dataset);
+    let found = leak_check.check(&place, &mut packed.inflate())?;
+        let mut b = Vec::new();
+        packed.inflate().read_to_end(&mut b).unwrap();
+        std::fs::write(format!("{d}/{}", place.replace('/', "_")), b).unwrap();
+    }
+    slice.leaks.extend(found);
+    slice.parts.push((packed, part.earliest, part.latest));
+    Ok(())
+}
+
+/// Treats original file names: free text under the policy, component by component.
+struct PathNames<'a> {
+    redactor: Redactor<'a>,
+}
+
+impl<'a> PathNames<'a> {
+    fn new(job: &'a Job<'_>, dictionary: &'a Dictionary) -> Result<Self> {
+        let stream = Stream::new(crate::catalogue::Source::OnPrem, "other_text");
+        Ok(PathNames { redactor: Redactor::new(job.rules, job.names, dictionary, &stream)? })
+    }
+
+    fn treat(&mut self, name: &str) -> String {
+        name.split(['/', '\\']).map(|component| self.redactor.text(component)).collect::<Vec<_>>().join("/")
+    }
+}
+
+fn entity_lines(job: &Job<'_>, dictionary: &Dictionary, people: People) -> Result<Option<Vec<Entity>>> {
+    if job.rules.treated().contains(crate::kind::Kind::Lint) {
+        return Ok(None);
+    }
+    let mut renderer = Renderer::new(job.rules, job.names, dictionary);
+    let lines = people.lines(&mut renderer);
+    Ok((!lines.is_empty()).then_some(lines))
+}
+
+fn label(rules: &Rules) -> Sensitivity {
+    use crate::kind::Kind;
+    let direct = [Kind::Upn, Kind::PersonName, Kind::Account, Kind::Host, Kind::IpAddress, Kind::ObjectId];
+    if direct.iter().all(|kind| rules.treated().contains(*kind)) {
+        Sensitivity::Pseudonymous
+    } else {
+        Sensitivity::Identifiable
+    }
+}
+
+/// File ending of a part's layout.
+fn ending(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Jsonl => "jsonl",
+        Layout::Text => "txt",
+        Layout::Xml => "xml",
+    }
+}
+
+fn facts(
+    job: &Job<'_>,
+    dictionary: &Dictionary,
+    learned: Learned,
+    completeness: crate::bundle::Completeness,
+) -> ManifestFacts {
+    let (from, to) = job.window;
+    ManifestFacts {
+        bundle_id: Some(job.bundle_id.clone()),
+        created_at: time::format(job.created_at),
+        tool: Tool {
+            name: "entra-bundle".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            git_commit: job.git_commit.clone(),
+            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        },
+        tenant: Tenant { pseudonym: None, cloud: Cloud::Global },
+        case_reference: job.case.clone(),
+        window: Window { from: from.map(time::format), to: to.map(time::format) },
+        policy_id: job.policy.builtin_name().map(str::to_owned),
+        policy_version: job.policy.version(),
+        approved_digest: None,
+        catalogue_sha256: job.catalogue.digest(),
+        pseudonyms: Pseudonyms {
+            key_id: job.names.key_id().to_owned(),
+            recipient: None,
+            key_held_by: None,
+            destroy_after: None,
+            ip_marked: true,
+            dictionary_digest: dictionary.digest(job.names),
+        },
+        intended_recipients: Vec::new(),
+        learned,
+        completeness,
+    }
+}
+
+fn done(
+    sealed: Sealed,
+    learned: Learned,
+    tally: &Tally,
+    rows: &PartRows,
+    soft: u64,
+    collection: &Collection,
+) -> Done {
+    let mut datasets = [0; 3];
+    let mut refused = 0;
+    for dataset in &collection.completeness.datasets {
+        use crate::event::Outcome as O;
+        if dataset.dataset == REFUSED_FILES {
+            refused += dataset.detail.as_ref().and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+            continue;
+        }
+        match dataset.outcome {
+            O::Complete | O::Empty => datasets[0] += 1,
+            O::Partial => datasets[1] += 1,
+            O::Skipped | O::Failed => datasets[2] += 1,
+        }
+    }
+    Done {
+        sealed,
+        learned: learned.names,
+        learned_from: learned.from,
+        rows: rows.values().flat_map(|(_, parts)| parts).sum(),
+        parts: rows.values().map(|(_, parts)| parts.len() as u64).sum(),
+        undeclared: tally.undeclared(),
+        soft,
+        datasets,
+        refused,
+        incomplete: collection.completeness.datasets.iter().any(|dataset| dataset.outcome.is_incomplete()),
+    }
+}

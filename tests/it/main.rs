@@ -1,6 +1,7 @@
 //! All integration tests: one binary.
 
 mod house;
+mod program;
 mod shared;
 
 mod bundle;
@@ -9,6 +10,7 @@ mod cli;
 mod demo;
 mod pseudonyms;
 mod redaction;
+mod schemas;
 mod sources;
 mod text_engine;
 mod workspace;

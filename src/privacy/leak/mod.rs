@@ -35,7 +35,7 @@ const AHEAD: usize = 8 << 10;
 const MOST: usize = 1000;
 
 /// Something that must not stand in the bundle.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Leak {
     /// Name of the entry.
     pub entry: String,
@@ -46,6 +46,12 @@ pub struct Leak {
     /// Whether a learned original or a learned entity was found; `false` for an unexplained shape and
     /// for a soft original in identity context.
     pub hard: bool,
+}
+
+impl std::fmt::Display for Leak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at byte {} of {}", self.what, self.offset, self.entry)
+    }
 }
 
 /// Searches finished bytes. Shareable between threads.

@@ -298,6 +298,13 @@ pub(super) fn is_token(text: &str) -> bool {
 
 /// Whether a local part is made of tokens and of the fixed parts that the formats keep.
 fn is_local_of_ours(local: &str) -> bool {
+    // The UPN of a deleted user keeps its object id, a pseudonym of ours, glued before it.
+    let local = match local.get(..32) {
+        Some(glued) if glued.starts_with("fade") && glued.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            &local[32..]
+        }
+        _ => local,
+    };
     local.split(['_', '#', '$', '.']).all(|part| {
         let lower = part.to_ascii_lowercase();
         part.is_empty()

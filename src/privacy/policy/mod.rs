@@ -134,6 +134,16 @@ impl Policy {
         &self.source
     }
 
+    /// Its version, as the file says.
+    pub fn version(&self) -> u64 {
+        self.file.version.into()
+    }
+
+    /// Name and version for people: `balanced@1`.
+    pub fn title(&self) -> String {
+        format!("{}@{}", self.builtin_name().unwrap_or(&self.file.id), self.file.version)
+    }
+
     /// The rule of a kind as written, before dates are looked at.
     pub fn rule(&self, kind: Kind) -> &KindRule {
         &self.rules[&kind]

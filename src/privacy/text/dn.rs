@@ -81,11 +81,21 @@ pub(crate) fn at(text: &str, floor: usize, equals: usize, spans: &mut Vec<Span>)
             _ => break last_end(text, equals + 1, stop, domain),
         }
     };
-    if parts < 2 || !rooted || end <= start {
+    if (parts < 2 && !is_connector(&bytes[equals + 1..])) || !rooted || end <= start {
         return None;
     }
     spans.push(Span { start, end, rank: rank::DN, what: What::Value(Kind::Dn) });
     Some(end)
+}
+
+/// Whether a value is the name of an object in the cloud's connector space: braces around the hex of
+/// the base64 of a GUID. It stands alone, without further parts.
+fn is_connector(value: &[u8]) -> bool {
+    value.len() >= 50
+        && value[0] == b'{'
+        && value[49] == b'}'
+        && value[1..49].iter().all(u8::is_ascii_hexdigit)
+        && !value.get(50).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// The end of a value: an unescaped separator, a quote, a bracket or a control character.

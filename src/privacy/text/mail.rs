@@ -83,6 +83,7 @@ mod tests {
             ("Write ada@contoso.com.", "ada@contoso.com"),
             ("'o'brien@contoso.com'", "o'brien@contoso.com"),
             ("(mailto:ada.l@contoso.co.uk)", "ada.l@contoso.co.uk"),
+            ("Account 'patrick.o'brien@contoso.com' is", "patrick.o'brien@contoso.com"),
             ("<søren@contoso.com>", "søren@contoso.com"),
             ("i:0#.f|membership|ada@contoso.com", "ada@contoso.com"),
             ("WS-1$@CONTOSO.LOCAL", "WS-1$@CONTOSO.LOCAL"),

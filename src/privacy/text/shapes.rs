@@ -162,12 +162,14 @@ fn bitlocker(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
 
 /// Local parts may hold characters that end a run (`'`, `&`, `!`): they may start before it.
 fn floor(bytes: &[u8], from: usize) -> usize {
+    let joins = |b: u8| matches!(b, b'\'' | b'&' | b'!' | b'~' | b'^' | b'*' | b'{' | b'}');
     let mut floor = from;
-    while floor > 0
-        && from - floor < 64
-        && matches!(bytes[floor - 1], b'\'' | b'&' | b'!' | b'~' | b'^' | b'*' | b'{' | b'}')
-        || (floor > 0 && from - floor < 64 && floor < from && super::span::is_word_byte(bytes[floor - 1]))
-    {
+    while floor > 0 && from - floor < 64 {
+        let before = bytes[floor - 1];
+        let inside = floor < from && (super::span::is_word_byte(before) || b".-_+".contains(&before));
+        if !joins(before) && !inside {
+            break;
+        }
         floor -= 1;
     }
     floor

@@ -1,0 +1,96 @@
+//! `demo`: the simulated tenant as a customer's export folder, then the real path.
+
+use super::args::{Collect, Demo, Input, Sealing, Spool, Trusting, Window};
+use super::ui::{self, Ui};
+use super::{collect, key, places, reading};
+use crate::crypto::Algorithm;
+use crate::demo::tenant::{README, Scale, Tenant};
+use crate::error::{Error, Result};
+use crate::privacy::IncidentKey;
+use serde_json::json;
+
+/// "Now" of the simulated tenant: the same on every machine and every day.
+const NOW: &str = "2026-11-20T12:00:00Z";
+
+/// Runs `demo`.
+pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
+    let out = &args.out;
+    if out.exists() {
+        return Err(Error::usage(format!("`{}` exists", out.display()))
+            .hint("choose another folder with --out, or remove it"));
+    }
+    let (export, bundle, private) = (out.join("export"), out.join("bundle"), out.join("private"));
+    for folder in [&export, &bundle] {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Error::io(format!("cannot make the folder `{}`", folder.display()), e))?;
+    }
+    places::private_folder(&private)?;
+
+    ui.note(&format!(
+        "simulating a tenant of {} users and {} sign-ins",
+        ui::thousands(args.users.into()),
+        ui::thousands(args.sign_ins.into())
+    ));
+    let now = NOW.parse().map_err(|_| Error::usage("the demo's clock is wrong"))?;
+    let scale = Scale { users: args.users as usize, sign_ins: args.sign_ins as usize, ..Scale::new(now) };
+    Tenant::simulate(&scale).export(&export)?;
+    places::write_new(&out.join("README.txt"), README)?;
+
+    let incident = private.join("incident.key");
+    places::write_private(&incident, &(IncidentKey::generate()?.to_text().to_string() + "\n"))?;
+    let signing = private.join("signing.key");
+    let public = key::make_signing_apart(&signing, &bundle.join("signing.pub.pem"), Algorithm::Ed25519)?;
+
+    let finished = collect::execute(
+        ui,
+        &Collect {
+            input: Input {
+                input: vec![export.clone()],
+                accept_text: false,
+                dataset: Vec::new(),
+                without: Vec::new(),
+                window: Window { since: None, from: None, to: None },
+            },
+            spool: Spool { workspace: None, resume: false },
+            keep_workspace: false,
+            sealing: Sealing {
+                policy: "balanced".into(),
+                key: Some(incident.clone()),
+                sign_key: Some(signing),
+                case: Some("DEMO-1".into()),
+                workers: None,
+                out: bundle.clone(),
+                force: false,
+            },
+        },
+    )?
+    .with_public_key(public.clone());
+    let sealed = finished.done.sealed.path.clone();
+    let trust = Trusting { trust: None, public_key: vec![public.clone()] };
+    let verified = reading::open(&sealed, &trust)?;
+    let (path, public, incident) = (sealed.display(), public.display(), incident.display());
+    let text = format!(
+        "{}\nverified  origin and integrity of {} entries proven with {public}\n\n\
+         {}   what a customer would give\n\
+         {}   what may be sent\n\
+         {}   what may not\n\n\
+         Look at it as a support engineer:\n  \
+         entra-bundle info {path} --public-key {public}\n  \
+         entra-bundle records {path} --public-key {public} --dataset directory_audits --activity 'Add user'\n  \
+         entra-bundle records {path} --public-key {public} --dataset signins_interactive_user --status failure --limit 20\n\
+         Answer as the administrator:\n  \
+         entra-bundle reveal --key {incident} --candidates {}/graph/users.json u-…\n",
+        finished.text(),
+        verified.manifest().entries.len(),
+        export.display(),
+        bundle.display(),
+        private.display(),
+        export.display(),
+    );
+    let mut json = finished.json();
+    json["verified"] = json!(true);
+    json["export"] = json!(export);
+    json["publicKey"] = json!(bundle.join("signing.pub.pem"));
+    ui.result(&json, &text)?;
+    Ok(finished.code)
+}

@@ -1,0 +1,139 @@
+//! `policy`: presets and policy files, shown and explained.
+
+use super::args::Policy as Action;
+use super::places;
+use super::ui::{self, Ui};
+use crate::catalogue::{Catalogue, Source, Stream};
+use crate::crypto;
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+use crate::privacy::explain::Explanation;
+use crate::privacy::{IncidentKey, Policy, Pseudonymizer, Rules};
+use comfy_table::{Table, presets};
+use jiff::Timestamp;
+use serde_json::json;
+use std::path::Path;
+
+/// A preset by name, or a policy file.
+pub fn load(named: &str) -> Result<Policy> {
+    if let Some(preset) = Policy::builtin(named) {
+        return Ok(preset);
+    }
+    let path = Path::new(named);
+    if !path.exists() {
+        return Err(Error::usage(format!("`{named}` is neither a preset nor a file"))
+            .hint("presets: minimal, balanced, strict"));
+    }
+    Policy::parse(&places::read_small(path, "policy")?, named)
+}
+
+/// The salt of the digest of a customer's own policy: made once per policy version and kept in the
+/// configuration folder, so that equal runs stay equal and the digest is no oracle.
+pub fn nonce(policy: &Policy) -> Result<Option<[u8; 32]>> {
+    if policy.builtin_name().is_some() {
+        return Ok(None);
+    }
+    let folder = places::configuration()?.join("policies");
+    let file =
+        folder.join(format!("{}.nonce", crypto::hex(&crypto::sha256(policy.to_json().as_bytes())[..16])));
+    if file.exists() {
+        let text = places::read_small(&file, "policy salt")?;
+        let bytes = data_encoding::HEXLOWER.decode(text.trim().as_bytes()).unwrap_or_default();
+        return <[u8; 32]>::try_from(bytes.as_slice()).map(Some).map_err(|_| {
+            Error::usage(format!("`{}` is damaged", file.display())).hint("remove it; a new one is made")
+        });
+    }
+    let nonce = crypto::random::<32>()?;
+    places::private_folder(&folder)?;
+    places::write_private(&file, &(crypto::hex(&nonce) + "\n"))?;
+    Ok(Some(nonce))
+}
+
+/// Runs `policy`.
+pub fn run(ui: Ui, action: &Action) -> Result<u8> {
+    match action {
+        Action::Show { policy } => show(ui, &load(policy)?),
+        Action::Explain { dataset, selector, policy } => {
+            explain(ui, &load(policy)?, dataset, selector.as_deref())
+        }
+    }
+}
+
+fn show(ui: Ui, policy: &Policy) -> Result<u8> {
+    if ui.json {
+        ui::print(&policy.to_json())?;
+        return Ok(0);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["kind", "do", "from", "reason"]);
+    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    for kind in Kind::all() {
+        let rule = policy.rule(kind).in_force(Some(today));
+        table.add_row([kind.id(), &rule.treatment.id().to_owned(), &rule.origin, &rule.reason]);
+    }
+    let exceptions = policy.exceptions().len();
+    ui::print(&format!(
+        "policy {}   {} kinds, {exceptions} exceptions\n\n{table}\n\nAs a file to start from: entra-bundle policy show {} --json\n",
+        policy.title(),
+        Kind::COUNT,
+        policy.name(),
+    ))?;
+    Ok(0)
+}
+
+fn explain(ui: Ui, policy: &Policy, dataset: &str, selector: Option<&str>) -> Result<u8> {
+    let today = Timestamp::now().to_string();
+    let rules = Rules::resolve_on(policy, Catalogue::builtin(), Some(&today))?;
+    // Samples need some key; the pseudonyms of a real incident differ.
+    let names = Pseudonymizer::new(&IncidentKey::generate()?)?;
+    let stream = Stream::new(Source::Graph, dataset);
+    let found = rules.explain(&stream, selector.unwrap_or("/**"), &names)?;
+    if ui.json {
+        ui::print_json(&json!({"policy": policy.title(), "dataset": dataset, "fields": found}))?;
+    } else if selector.is_some() && found.len() <= 5 {
+        ui::print(&found.iter().map(chain).collect::<Vec<_>>().join("\n"))?;
+    } else {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(["field", "holds", "do", "sample", "becomes"]);
+        for field in &found {
+            let (sample, becomes) = sample(field);
+            table.add_row([
+                field.path.as_str(),
+                field.kind.map(Kind::id).unwrap_or("-"),
+                &field.action,
+                &sample,
+                &becomes,
+            ]);
+        }
+        ui::print(&format!("{table}\n\nA field that is not listed is dropped and counted.\n"))?;
+    }
+    Ok(0)
+}
+
+fn sample(field: &Explanation) -> (String, String) {
+    match &field.sample {
+        Some((before, Some(after))) => (before.clone(), after.clone()),
+        Some((before, None)) => (before.clone(), "(dropped)".into()),
+        None => (String::new(), String::new()),
+    }
+}
+
+fn chain(field: &Explanation) -> String {
+    let kind = field.kind.map(|kind| format!("{} ({})", kind.id(), kind.spec().holds));
+    let mut out = format!(
+        "{}\n  holds    {}\n  do       {}\n",
+        field.path,
+        kind.as_deref().unwrap_or("-"),
+        field.action
+    );
+    for link in &field.chain {
+        let mark = if link.wins { "decides" } else { "       " };
+        out += &format!("  {mark}  {} of {}: {} — {}", link.rule, link.origin, link.action, link.reason);
+        out += &link.note.map(|note| format!(" ({note})\n")).unwrap_or_else(|| "\n".into());
+    }
+    let (before, after) = sample(field);
+    if !before.is_empty() {
+        out += &format!("  sample   {before} → {after}\n");
+    }
+    out
+}

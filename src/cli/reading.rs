@@ -1,0 +1,54 @@
+//! How commands that read a bundle get it: through `verify`, with the keys that the user trusts.
+
+use super::args::Trusting;
+use super::{places, ui};
+use crate::bundle::{self, Check, Trust, Verification, Verified};
+use crate::crypto::PublicKey;
+use crate::error::{self, Error, Result};
+use std::path::Path;
+
+/// The trust that the flags name; without any, nobody is trusted.
+pub fn trust(args: &Trusting) -> Result<Trust> {
+    let mut trust = Trust::none();
+    if let Some(file) = &args.trust {
+        trust = Trust::parse(&places::read_small(file, "trust file")?)?;
+    }
+    for file in &args.public_key {
+        trust
+            .merge(Trust::from_public_key(PublicKey::from_pem(&places::read_small(file, "public key")?)?))?;
+    }
+    Ok(trust)
+}
+
+/// Verifies a bundle for reading. Anything but a proven one is an error with the code of `verify`.
+pub fn open(path: &Path, args: &Trusting) -> Result<Verified> {
+    let check = Check { now: Some(jiff::Timestamp::now()), ..Check::new(trust(args)?) };
+    let found = bundle::verify(path, &check)?;
+    match refusal(&found) {
+        Some(error) => Err(error),
+        None => found.verified.ok_or_else(|| Error::new(error::Kind::Internal, "a verified bundle is gone")),
+    }
+}
+
+/// The findings of the first failing step as one error.
+pub fn refusal(found: &Verification) -> Option<Error> {
+    let kind = found.class()?;
+    let mut lines: Vec<String> = found.findings.iter().take(10).map(ToString::to_string).collect();
+    if found.findings.len() > lines.len() {
+        lines.push(format!(
+            "and {} more findings",
+            ui::thousands((found.findings.len() - lines.len()) as u64)
+        ));
+    }
+    let message = if lines.is_empty() { "the bundle is not accepted".to_owned() } else { lines.join("; ") };
+    let error = Error::new(kind, message);
+    Some(match kind {
+        error::Kind::Untrusted => error.hint(
+            "get the collector's public key by another way than the bundle, compare its fingerprint, and name it with --public-key",
+        ),
+        error::Kind::NotABundle | error::Kind::Integrity | error::Kind::Signature => {
+            error.hint("the file was damaged or changed after sealing: ask for it again")
+        }
+        _ => error,
+    })
+}

@@ -1,0 +1,204 @@
+//! `records`: rows as a table, CSV, JSON or JSON lines.
+
+use super::args::{Format, Records};
+use super::lookup::visible;
+use super::ui::{self, Ui};
+use super::{reading, when};
+use crate::catalogue::Catalogue;
+use crate::error::{self, Error, Result};
+use crate::inspect::records::{self, Listing, Query, Row};
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::io::{BufWriter, Write as _};
+
+/// Rows of a table before it is printed and a new one begins: memory stays bounded.
+const TABLE_ROWS: usize = 500;
+
+/// Runs `records`.
+pub fn run(ui: Ui, args: &Records) -> Result<u8> {
+    let now = Timestamp::now();
+    let query = query(args, now)?;
+    let bundle = reading::open(&args.bundle, &args.trust)?;
+    let format = if ui.json && args.format == Format::Table { Format::Json } else { args.format };
+    let mut out = Printer::new(format);
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let mut printed = 0;
+    let printer = std::cell::RefCell::new(&mut out);
+    let counts = records::list(
+        &bundle,
+        Catalogue::builtin(),
+        &query,
+        &mut |listing| printer.borrow_mut().begin(listing),
+        &mut |row| {
+            printer.borrow_mut().row(row)?;
+            printed += 1;
+            Ok(printed < limit)
+        },
+    )?;
+    out.end()?;
+    if counts.untimed > 0 {
+        ui.note(&format!("{} records without a readable time are included", ui::thousands(counts.untimed)));
+    }
+    if counts.matched == 0 {
+        ui.note("no record matches");
+    }
+    Ok(0)
+}
+
+fn query(args: &Records, now: Timestamp) -> Result<Query> {
+    let mut filters = Vec::new();
+    for (name, value) in [
+        ("service", &args.service),
+        ("category", &args.category),
+        ("activity", &args.activity),
+        ("status", &args.status),
+        ("initiator", &args.initiator),
+        ("target", &args.target),
+        ("user", &args.user),
+        ("app", &args.app),
+        ("device", &args.device),
+        ("correlation_id", &args.correlation_id),
+        ("request_id", &args.request_id),
+    ] {
+        if let Some(value) = value {
+            filters.push((name, value.clone()));
+        }
+    }
+    if args.dataset.is_none() && filters.is_empty() {
+        return Err(Error::usage("which records?")
+            .hint("name a dataset with --dataset (`entra-bundle info BUNDLE` lists them), or filter, e.g. --correlation-id ID"));
+    }
+    Ok(Query {
+        dataset: args.dataset.clone(),
+        columns: args.columns.iter().map(|c| c.trim().to_owned()).filter(|c| !c.is_empty()).collect(),
+        since: args.since.as_deref().map(|t| when::point(t, now)).transpose()?,
+        to: args.to.as_deref().map(|t| when::point(t, now)).transpose()?,
+        filters,
+        hide_informational: args.hide_informational,
+    })
+}
+
+struct Printer {
+    format: Format,
+    columns: Vec<String>,
+    held: Vec<Vec<String>>,
+    out: BufWriter<std::io::Stdout>,
+    rows: u64,
+}
+
+impl Printer {
+    fn new(format: Format) -> Self {
+        Printer {
+            format,
+            columns: Vec::new(),
+            held: Vec::new(),
+            out: BufWriter::new(std::io::stdout()),
+            rows: 0,
+        }
+    }
+
+    fn begin(&mut self, listing: &Listing) -> Result<()> {
+        self.columns.clone_from(&listing.columns);
+        if self.format == Format::Csv {
+            let header = self.columns.clone();
+            self.csv(&header)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row) -> Result<()> {
+        self.rows += 1;
+        match self.format {
+            Format::Table => {
+                self.held.push(row.cells.iter().map(|cell| visible(cell)).collect());
+                if self.held.len() == TABLE_ROWS { self.table() } else { Ok(()) }
+            }
+            Format::Csv => self.csv(&row.cells),
+            Format::Json | Format::Jsonl => {
+                let object: Map<String, Value> = self
+                    .columns
+                    .iter()
+                    .cloned()
+                    .zip(row.cells.iter().map(|cell| Value::from(cell.as_str())))
+                    .collect();
+                let lead = match (self.format, self.rows) {
+                    (Format::Jsonl, _) => "",
+                    (_, 1) => "[\n",
+                    _ => ",\n",
+                };
+                let tail = if self.format == Format::Jsonl { "\n" } else { "" };
+                self.text(&format!("{lead}{}{tail}", Value::Object(object)))
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        match self.format {
+            Format::Table => self.table()?,
+            Format::Json if self.rows == 0 => self.text("[]\n")?,
+            Format::Json => self.text("\n]\n")?,
+            Format::Csv | Format::Jsonl => {}
+        }
+        self.out.flush().map_err(failed)
+    }
+
+    fn table(&mut self) -> Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        // An empty note column would only take room.
+        let noted = self.held.iter().any(|row| row.last().is_some_and(|note| !note.is_empty()));
+        let shown = if noted { self.columns.len() } else { self.columns.len() - 1 };
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(&self.columns[..shown]);
+        for row in self.held.drain(..) {
+            table.add_row(&row[..shown]);
+        }
+        self.text(&format!("{table}\n"))
+    }
+
+    fn csv(&mut self, cells: &[String]) -> Result<()> {
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let internal = |_| Error::new(error::Kind::Internal, "cannot write a CSV row");
+        writer.write_record(cells.iter().map(|cell| unformula(cell))).map_err(internal)?;
+        let bytes =
+            writer.into_inner().map_err(|_| Error::new(error::Kind::Internal, "cannot write a CSV row"))?;
+        self.out.write_all(&bytes).or_else(broken)
+    }
+
+    fn text(&mut self, text: &str) -> Result<()> {
+        self.out.write_all(text.as_bytes()).or_else(broken)
+    }
+}
+
+/// A cell that a spreadsheet would take for a formula gets an apostrophe before it.
+fn unformula(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// A reader that went away (`| head`) ends the program quietly.
+fn broken(error: std::io::Error) -> Result<()> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    Err(failed(error))
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::io("cannot write to standard output", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_defused() {
+        for cell in ["=1+1", "+1", "-1", "@x", "\t="] {
+            assert!(unformula(cell).starts_with('\''));
+        }
+        assert_eq!(unformula("u-5ruvv4drp33lo"), "u-5ruvv4drp33lo");
+    }
+}

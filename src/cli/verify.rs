@@ -1,0 +1,191 @@
+//! `verify`, `unpack`, `info`.
+
+use super::args::{Info, Unpack, Verify};
+use super::ui::{self, Ui};
+use super::{reading, when};
+use crate::bundle::{self, Check, Manifest, Standing, Verification};
+use crate::error::{Error, Result};
+use crate::event::Outcome;
+use crate::inspect::summary;
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Signing proves that a key committed to these bytes, nothing about their truth.
+const MEANING: &str =
+    "The signature proves that this key committed to these bytes, not that they are true or complete.";
+
+/// Runs `verify`.
+pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
+    let (detached, bundles): (Vec<_>, Vec<_>) =
+        args.paths.iter().cloned().partition(|p| p.to_string_lossy().ends_with(".intoto.jsonl"));
+    let [bundle] = &bundles[..] else {
+        return Err(Error::usage("name one bundle").hint("detached attestations end in .intoto.jsonl"));
+    };
+    let check = Check {
+        detached,
+        expect_case: args.expect_case.clone(),
+        expect_bundle: args.expect_bundle.clone(),
+        max_age: args.max_age.as_deref().map(when::span).transpose()?,
+        now: Some(jiff::Timestamp::now()),
+        inspect_untrusted: args.inspect_untrusted,
+        require_complete: args.require_complete,
+        ..Check::new(reading::trust(&args.trust)?)
+    };
+    let found = bundle::verify(bundle, &check)?;
+    if ui.json {
+        ui::print_json(&found.report())?;
+    } else {
+        ui::print(&text(&found))?;
+        if let Some(error) = reading::refusal(&found) {
+            ui.failure(&error);
+        }
+    }
+    Ok(found.code())
+}
+
+fn text(found: &Verification) -> String {
+    let mut out = String::new();
+    for signer in &found.signers {
+        let standing = match signer.status {
+            Standing::Counted => "good",
+            _ => "does not count",
+        };
+        let who = signer.customer.as_deref().or(signer.name.as_deref()).unwrap_or("");
+        let print = signer.fingerprint.as_deref().map(ui::grouped).unwrap_or_default();
+        let role =
+            signer.role.map(|role| format!("{role:?}").to_lowercase()).unwrap_or_else(|| "unknown".into());
+        out += &format!("signature {standing}: {role} sha256 {print} {who}\n");
+    }
+    if found.code() == 0
+        && let Some(manifest) = &found.manifest
+    {
+        out += &head(manifest);
+        out += &format!("verified  origin and integrity proven\n{MEANING}\n");
+    }
+    for warning in &found.warnings {
+        out += &format!("warning   {warning}\n");
+    }
+    out
+}
+
+fn head(manifest: &Manifest) -> String {
+    let learned = &manifest.totals.learned;
+    format!(
+        "bundle    {}   made {} by {} {}\ncase      {}\npolicy    {}   {}\nholds     {} records, {} in {} entries\n",
+        manifest.bundle_id,
+        manifest.created_at,
+        manifest.tool.name,
+        manifest.tool.version,
+        manifest.case.reference.as_deref().unwrap_or("none"),
+        manifest.policy.id.as_deref().unwrap_or("the customer's own"),
+        summary::learned(learned.names, &learned.from),
+        ui::thousands(manifest.totals.rows),
+        ui::size(manifest.totals.raw_bytes),
+        ui::thousands(manifest.totals.entries),
+    )
+}
+
+/// Runs `unpack`.
+pub fn unpack(ui: Ui, args: &Unpack) -> Result<u8> {
+    let bundle = reading::open(&args.bundle, &args.trust)?;
+    bundle.unpack(&args.to)?;
+    let entries = bundle.manifest().totals.entries + 2;
+    ui.result(
+        &json!({"folder": args.to, "entries": entries, "bundleId": bundle.manifest().bundle_id}),
+        &format!("{} files unpacked into {}\n", ui::thousands(entries), args.to.display()),
+    )?;
+    Ok(0)
+}
+
+/// Runs `info`.
+pub fn info(ui: Ui, args: &Info) -> Result<u8> {
+    let bundle = reading::open(&args.bundle, &args.trust)?;
+    let manifest = bundle.manifest();
+    let collection: serde_json::Value = serde_json::from_slice(&bundle.read("meta/collection.json")?)
+        .map_err(|_| Error::usage("the account of the collection cannot be read"))?;
+    if ui.json {
+        ui::print_json(&json!({"manifest": manifest, "collection": collection}))?;
+        return Ok(0);
+    }
+    let mut out = String::new();
+    if !args.missing {
+        out += &head(manifest);
+        out += &format!("\n{}\n", datasets(manifest));
+    }
+    out += &missing(manifest, &collection);
+    ui::print(&out)?;
+    Ok(0)
+}
+
+fn datasets(manifest: &Manifest) -> Table {
+    let mut rows: BTreeMap<(String, &str), (u64, u64, Option<String>, Option<String>)> = BTreeMap::new();
+    for entry in &manifest.entries {
+        if let Some(part) = &entry.part {
+            let row = rows.entry((part.dataset.clone(), part.source.id())).or_default();
+            row.0 += entry.rows.unwrap_or(0);
+            row.1 += entry.size;
+            row.2 = [row.2.take(), part.min_time.clone()].into_iter().flatten().min();
+            row.3 = row.3.take().max(part.max_time.clone());
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["dataset", "source", "records", "size", "from", "to"]);
+    for ((dataset, source), (records, bytes, from, to)) in rows {
+        let cut =
+            |time: Option<String>| time.map(|t| t.chars().take(19).collect::<String>()).unwrap_or_default();
+        table.add_row([
+            dataset,
+            source.to_owned(),
+            ui::thousands(records),
+            ui::size(bytes),
+            cut(from),
+            cut(to),
+        ]);
+    }
+    for at in [2, 3] {
+        if let Some(column) = table.column_mut(at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// What is missing, and why: datasets first, then each file that was refused or is damaged.
+fn missing(manifest: &Manifest, collection: &serde_json::Value) -> String {
+    let mut out = String::new();
+    for dataset in &manifest.completeness.datasets {
+        if dataset.outcome == Outcome::Complete || dataset.outcome == Outcome::Empty {
+            continue;
+        }
+        let why = dataset.reason.map(summary::reason).unwrap_or("no reason given");
+        let count = dataset.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        out += &format!("{:<8} {}{count}: {why}\n", summary::outcome(dataset.outcome), dataset.dataset);
+    }
+    let files = collection["files"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for file in files {
+        let outcome = file["outcome"].as_str().unwrap_or_default();
+        if matches!(outcome, "partial" | "skipped" | "failed") {
+            let name: String = super::lookup::visible(file["name"].as_str().unwrap_or_default());
+            out += &format!(
+                "  file {} {name}: {} {}\n",
+                file["file"],
+                outcome,
+                file["reason"].as_str().unwrap_or_default()
+            );
+            for fault in file["faults"].as_array().map(Vec::as_slice).unwrap_or_default() {
+                let place = match (fault["record"].as_u64(), fault["offset"].as_u64()) {
+                    (Some(record), Some(offset)) => format!("record {record}, byte {offset}"),
+                    (Some(record), None) => format!("record {record}"),
+                    (None, Some(offset)) => format!("byte {offset}"),
+                    (None, None) => format!("{} places", fault["count"]),
+                };
+                out += &format!("    {}: {place}\n", fault["reason"].as_str().unwrap_or_default());
+            }
+        }
+    }
+    if out.is_empty() {
+        out.push_str("nothing is missing of what was given\n");
+    }
+    out
+}

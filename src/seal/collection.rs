@@ -1,0 +1,211 @@
+//! `meta/collection.json`: what was read, what it gave, what was refused and why.
+//!
+//! Original file names stand here after their treatment, keyed by part and record range; no clock
+//! value does, so that equal runs over local files have equal content roots.
+
+use crate::bundle::{Completeness, DatasetOutcome};
+use crate::catalogue::Stream;
+use crate::event::{Outcome, Reason};
+use crate::gather::UnitNote;
+use crate::record::{Label, Stated, sealed};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Stands in the list of datasets for files whose dataset is not known because they were refused.
+pub const REFUSED_FILES: &str = "refused_files";
+
+/// The account of the collection.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Collection {
+    /// `entra-bundle/collection/1`.
+    pub schema: &'static str,
+    /// What is there, and what is missing and why; equal to the manifest's.
+    pub completeness: Completeness,
+    /// Every file that was given, in the order of reading.
+    pub files: Vec<GatheredFile>,
+}
+
+impl sealed::Sealed for Collection {}
+impl Stated for Collection {}
+
+/// A file name after its treatment under the policy.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct TreatedName(String);
+
+/// What one file gave.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GatheredFile {
+    /// Number in the order of reading, from 1.
+    pub file: u64,
+    /// Its name, pseudonymized.
+    pub name: TreatedName,
+    /// Size in bytes, where known.
+    pub bytes: Option<u64>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, unless complete.
+    pub reason: Option<Reason>,
+    /// Form in our words (`ndjson`, `csv`, `evtx`, …).
+    pub form: Option<Label>,
+    /// Original encoding, where it was not plain UTF-8.
+    pub encoding: Option<Label>,
+    /// Where its records stand.
+    pub records: Vec<RecordRange>,
+    /// What was left out or is damaged.
+    pub faults: Vec<Fault>,
+    /// Records of datasets that were not asked for.
+    pub unselected: u64,
+    /// Records outside the time window.
+    pub outside_window: u64,
+    /// Records kept although their time could not be read.
+    pub untimed: u64,
+}
+
+/// A run of records in a part.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordRange {
+    /// The part.
+    pub part: Label,
+    /// First record, from 0.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+}
+
+/// A place in a file where something could not be taken.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// Why.
+    pub reason: Reason,
+    /// How many records or members it concerns.
+    pub count: u64,
+    /// Number of the record in the file, from 1, if known.
+    pub record: Option<u64>,
+    /// Byte offset in the file, if known.
+    pub offset: Option<u64>,
+}
+
+/// Rows of every part of a stream, in order, with the part's ending.
+pub type PartRows = BTreeMap<Stream, (&'static str, Vec<u64>)>;
+
+/// Draws up the account. `treat` pseudonymizes a file name.
+pub fn of(ledger: &[UnitNote], rows: &PartRows, treat: &mut dyn FnMut(&str) -> String) -> Collection {
+    let files = ledger.iter().zip(1..).map(|(note, file)| gathered(note, file, rows, treat)).collect();
+    Collection { schema: "entra-bundle/collection/1", completeness: completeness(ledger, rows), files }
+}
+
+fn gathered(
+    note: &UnitNote,
+    file: u64,
+    rows: &PartRows,
+    treat: &mut dyn FnMut(&str) -> String,
+) -> GatheredFile {
+    let label = |text: &Option<String>| text.as_ref().and_then(|text| Label::new(text.as_str()).ok());
+    let end = note.end.as_ref();
+    GatheredFile {
+        file,
+        name: TreatedName(treat(&note.unit.name)),
+        bytes: note.unit.bytes,
+        outcome: note.outcome(),
+        reason: note.reason(),
+        form: end.and_then(|end| label(&end.form)),
+        encoding: end.and_then(|end| label(&end.encoding)),
+        records: note
+            .spans
+            .iter()
+            .flat_map(|span| ranges(&span.stream, span.first, span.count, rows))
+            .collect(),
+        faults: note
+            .faults
+            .iter()
+            .map(|f| Fault { reason: f.reason, count: f.count, record: f.record, offset: f.offset })
+            .collect(),
+        unselected: note.unselected,
+        outside_window: note.outside_window,
+        untimed: note.untimed,
+    }
+}
+
+/// Where records `first .. first + count` of a stream stand in its parts.
+fn ranges(stream: &Stream, first: u64, count: u64, rows: &PartRows) -> Vec<RecordRange> {
+    let Some((ending, parts)) = rows.get(stream) else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut before = 0;
+    for (number, rows) in parts.iter().enumerate() {
+        let (from, to) = (first.max(before), (first + count).min(before + rows));
+        if from < to {
+            let path = format!("data/{}/{}/part-{number:05}.{ending}", stream.source.id(), stream.dataset);
+            if let Ok(part) = Label::new(path) {
+                found.push(RecordRange { part, first: from - before, count: to - from });
+            }
+        }
+        before += rows;
+    }
+    found
+}
+
+/// Outcomes by dataset, sorted; refused files by reason under [`REFUSED_FILES`].
+fn completeness(ledger: &[UnitNote], rows: &PartRows) -> Completeness {
+    let mut datasets: BTreeMap<String, Option<Reason>> =
+        rows.keys().map(|stream| (stream.dataset.clone(), None)).collect();
+    let mut refused: BTreeMap<Reason, u64> = BTreeMap::new();
+    for note in ledger {
+        let (outcome, reason) = (note.outcome(), note.reason());
+        if !outcome.is_incomplete() {
+            continue;
+        }
+        let reason = reason.or(note.faults.first().map(|fault| fault.reason)).unwrap_or(Reason::Error);
+        if note.spans.is_empty() {
+            *refused.entry(reason).or_default() += 1;
+        }
+        for span in &note.spans {
+            datasets.entry(span.stream.dataset.clone()).or_default().get_or_insert(reason);
+        }
+    }
+    let mut rows: Vec<DatasetOutcome> = datasets
+        .into_iter()
+        .map(|(dataset, reason)| DatasetOutcome {
+            dataset,
+            outcome: if reason.is_some() { Outcome::Partial } else { Outcome::Complete },
+            reason,
+            detail: None,
+        })
+        .collect();
+    rows.extend(refused.into_iter().map(|(reason, count)| DatasetOutcome {
+        dataset: REFUSED_FILES.into(),
+        outcome: Outcome::Skipped,
+        reason: Some(reason),
+        detail: Some(count.to_string()),
+    }));
+    rows.sort_by(|a, b| (&a.dataset, a.reason).cmp(&(&b.dataset, b.reason)));
+    Completeness::of(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Source;
+
+    #[test]
+    fn ranges_follow_the_parts() {
+        let stream = Stream::new(Source::Graph, "users");
+        let rows: PartRows = [(stream.clone(), ("jsonl", vec![10, 5, 20]))].into();
+        let found: Vec<_> = ranges(&stream, 8, 10, &rows)
+            .into_iter()
+            .map(|r| (r.part.to_string(), r.first, r.count))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("data/graph/users/part-00000.jsonl".to_owned(), 8, 2),
+                ("data/graph/users/part-00001.jsonl".to_owned(), 0, 5),
+                ("data/graph/users/part-00002.jsonl".to_owned(), 0, 3),
+            ]
+        );
+    }
+}
