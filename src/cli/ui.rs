@@ -24,11 +24,6 @@ impl Ui {
         Ui { json, quiet, progress: !quiet && !no_progress && std::io::stderr().is_terminal() }
     }
 
-    /// Whether output may be coloured.
-    pub fn colour(self) -> bool {
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-    }
-
     /// A line for people, on standard error; silent with `--quiet`.
     pub fn note(self, text: &str) {
         if !self.quiet {

@@ -26,7 +26,6 @@ use crate::workspace::Workspace;
 use jiff::Timestamp;
 use ordered::ordered;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
@@ -347,12 +346,7 @@ fn close(
     let Some(part) = open.take() else { return Ok(()) };
     let packed = part.writer.finish()?;
     let place = format!("data/{}/{}", task.stream.source.id(), task.stream.dataset);
-    let found = leak_check.check(&place, &mut packed.inflate())?;
-        let mut b = Vec::new();
-        packed.inflate().read_to_end(&mut b).unwrap();
-        std::fs::write(format!("{d}/{}", place.replace('/', "_")), b).unwrap();
-    }
-    slice.leaks.extend(found);
+    slice.leaks.extend(leak_check.check(&place, &mut packed.inflate())?);
     slice.parts.push((packed, part.earliest, part.latest));
     Ok(())
 }
