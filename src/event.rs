@@ -70,6 +70,49 @@ pub enum Reason {
     Interrupted,
 }
 
+/// A unit of work: one local file (or archive member), one dataset window of a service.
+/// A unit that the ledger holds as done is not opened again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Identifies the unit on resume: path below its input, size, modification time, keyed digest.
+    pub id: String,
+    /// The name people know it by (a path). Personal data: it stays in the encrypted ledger and is
+    /// pseudonymized in `meta/collection.json`.
+    pub name: String,
+    /// Size in bytes where known, for progress.
+    pub bytes: Option<u64>,
+}
+
+/// Position inside a unit up to which everything was handed over; opaque to all but its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub String);
+
+/// A place in a unit where something could not be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Why.
+    pub reason: Reason,
+    /// How many records (or archive members) it concerns, if known; 1 for a single place.
+    pub count: u64,
+    /// Number of the record from 1, if known.
+    pub record: Option<u64>,
+    /// Byte offset in the unit, if known.
+    pub offset: Option<u64>,
+}
+
+/// What a finished unit says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// What became of the unit as a whole.
+    pub outcome: Outcome,
+    /// Why, unless complete.
+    pub reason: Option<Reason>,
+    /// Name of the original character encoding where it was not UTF-8 without BOM (`utf-16le`, `utf-8-bom`, `windows-1252`).
+    pub encoding: Option<String>,
+    /// Container form in our words: `json-array`, `ndjson`, `csv`, `evtx`, `text`, `xml`, …
+    pub form: Option<String>,
+}
+
 /// The phases of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {

@@ -5,6 +5,7 @@
 //! seconds, comma, fraction, 24-hour; `/Date(1613679244000)/`; .NET ticks; Unix seconds; a date alone.
 //! A trailing space is ignored. The value in the record itself is never changed.
 
+use super::member::Path;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
@@ -36,6 +37,11 @@ pub fn parse(text: &str) -> Option<Timestamp> {
         };
     }
     civil(text)
+}
+
+/// The time of a record: the first of the paths that holds a readable time.
+pub fn of_record(paths: &[Path], json: &[u8]) -> Option<Timestamp> {
+    paths.iter().find_map(|path| parse(&path.first(json)?))
 }
 
 /// Renders a time as in manifests: RFC 3339, UTC, with as many digits of fraction as needed.

@@ -91,7 +91,7 @@ pub enum Command {
     Verify(Verify),
     /// Verify, then unpack into a fresh folder.
     #[command(
-        after_help = "Example: entra-bundle unpack bundle.zip --to case-7 --public-key signing.pub.pem\n\nExit codes: as verify; 1 if the folder exists."
+        after_help = "Example: entra-bundle unpack bundle.zip --to case-7 --public-key signing.pub.pem\n\nExit codes: as verify; 2 if the folder exists."
     )]
     Unpack(Unpack),
     /// What a bundle holds, and what is missing and why.

@@ -278,7 +278,7 @@ fn kept(ui: Ui, error: Error, held: &Held) -> Error {
 /// Why files were refused, counted by reason: no name, because names are personal data.
 fn listing_of_refused(held: &Held) -> Result<String> {
     let mut lines = Vec::new();
-    for note in gather::ledger(&held.workspace)? {
+    for note in held.workspace.units()? {
         if let (Outcome::Failed | Outcome::Skipped | Outcome::Partial, Some(reason)) =
             (note.outcome(), note.reason())
         {

@@ -7,20 +7,17 @@
 use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Catalogue, Stream, time};
 use crate::error::{self, Error, Result};
-use crate::event::{Event, Observer, Outcome, Phase, Reason};
+use crate::event::{Event, Observer, Outcome, Phase};
 use crate::record::Raw;
-use crate::source::{Cursor, End, Fault, Item, Source, Unit};
-use crate::workspace::Workspace;
+use crate::source::{Cursor, Item, Source, Unit};
+use crate::workspace::{UnitNote, Workspace};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A commit costs two flushes to disk; small files share one.
 const COMMIT_BYTES: u64 = 64 << 20;
 const COMMIT_UNITS: usize = 256;
-/// Faults of one unit that are kept one by one; the rest is counted per reason.
-const MOST_FAULTS: usize = 100;
 
 /// What to take.
 #[derive(Clone, Debug, Default)]
@@ -39,45 +36,6 @@ impl Selection {
     fn wants(&self, dataset: &str) -> bool {
         (self.only.is_empty() || self.only.contains(dataset)) && !self.without.contains(dataset)
     }
-}
-
-/// What one unit gave: a note of the ledger. Several notes of one unit add up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnitNote {
-    /// Name of the source.
-    pub source: String,
-    /// The unit.
-    pub unit: Unit,
-    /// Where to go on, if the unit has not ended.
-    pub cursor: Option<Cursor>,
-    /// How it ended.
-    pub end: Option<End>,
-    /// What was left out or damaged, at most [`MOST_FAULTS`] one by one.
-    pub faults: Vec<Fault>,
-    /// Which records of which stream are its own.
-    pub spans: Vec<Span>,
-    /// Records of datasets that were not asked for.
-    pub unselected: u64,
-    /// Records outside the time window.
-    pub outside_window: u64,
-    /// Records kept although no time could be read (only counted with a window).
-    pub untimed: u64,
-}
-
-/// A run of records in a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// The stream.
-    pub stream: Stream,
-    /// Number of the first record in the stream, from 0.
-    pub first: u64,
-    /// How many records.
-    pub count: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Note {
-    units: Vec<UnitNote>,
 }
 
 /// A gather run.
@@ -122,7 +80,7 @@ impl Summary {
 pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
     let units = run.source.units()?;
     let before: HashMap<String, UnitNote> =
-        ledger(workspace)?.into_iter().map(|note| (note.unit.id.clone(), note)).collect();
+        workspace.units()?.into_iter().map(|note| (note.unit.id.clone(), note)).collect();
     let total = units.iter().map(|unit| unit.bytes).sum::<Option<u64>>();
     run.observer.on(&Event::Begin { phase: Phase::Gather, total });
     let mut spooler = Spooler {
@@ -150,32 +108,11 @@ pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
     summary(workspace)
 }
 
-/// The ledger of a workspace: one note a unit, in the order of the first one.
-pub fn ledger(workspace: &Workspace) -> Result<Vec<UnitNote>> {
-    let mut order: Vec<UnitNote> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for value in workspace.notes() {
-        let note: Note = serde_json::from_value(value.clone()).map_err(|_| {
-            Error::new(error::Kind::Unsupported, "the workspace's ledger was made by another version")
-        })?;
-        for unit in note.units {
-            match places.get(&unit.unit.id) {
-                Some(place) => order[*place].add(unit),
-                None => {
-                    places.insert(unit.unit.id.clone(), order.len());
-                    order.push(unit);
-                }
-            }
-        }
-    }
-    Ok(order)
-}
-
 /// What the workspace holds after all runs so far.
 pub fn summary(workspace: &Workspace) -> Result<Summary> {
     let mut summary =
         Summary { records: workspace.streams().iter().map(|size| size.records).sum(), ..Summary::default() };
-    for note in ledger(workspace)? {
+    for note in workspace.units()? {
         summary.units += 1;
         match note.outcome() {
             Outcome::Failed | Outcome::Skipped => summary.refused += 1,
@@ -184,71 +121,6 @@ pub fn summary(workspace: &Workspace) -> Result<Summary> {
         }
     }
     Ok(summary)
-}
-
-impl UnitNote {
-    fn new(source: &str, unit: &Unit) -> Self {
-        UnitNote {
-            source: source.to_owned(),
-            unit: unit.clone(),
-            cursor: None,
-            end: None,
-            faults: Vec::new(),
-            spans: Vec::new(),
-            unselected: 0,
-            outside_window: 0,
-            untimed: 0,
-        }
-    }
-
-    fn add(&mut self, later: UnitNote) {
-        self.cursor = later.cursor;
-        self.end = later.end.or(self.end.take());
-        self.faults.extend(later.faults);
-        self.spans.extend(later.spans);
-        self.unselected += later.unselected;
-        self.outside_window += later.outside_window;
-        self.untimed += later.untimed;
-    }
-
-    /// What became of the unit: `partial` where it did not end.
-    pub fn outcome(&self) -> Outcome {
-        self.end.as_ref().map_or(Outcome::Partial, |end| end.outcome)
-    }
-
-    /// Why, where it is not complete.
-    pub fn reason(&self) -> Option<Reason> {
-        match &self.end {
-            Some(end) => end.reason,
-            None => Some(Reason::Interrupted),
-        }
-    }
-
-    /// Records it gave.
-    pub fn records(&self) -> u64 {
-        self.spans.iter().map(|span| span.count).sum()
-    }
-
-    fn took(&mut self, stream: &Stream, number: u64) {
-        match self.spans.last_mut() {
-            Some(span) if span.stream == *stream && span.first + span.count == number => span.count += 1,
-            _ => self.spans.push(Span { stream: stream.clone(), first: number, count: 1 }),
-        }
-    }
-
-    fn fault(&mut self, fault: Fault) {
-        if self.faults.len() < MOST_FAULTS {
-            self.faults.push(fault);
-            return;
-        }
-        let rest = |known: &&mut Fault| {
-            known.reason == fault.reason && known.record.is_none() && known.offset.is_none()
-        };
-        match self.faults.iter_mut().find(rest) {
-            Some(known) => known.count += fault.count,
-            None => self.faults.push(Fault { record: None, offset: None, ..fault }),
-        }
-    }
 }
 
 struct Spooler<'a, 'w> {
@@ -347,21 +219,14 @@ impl Spooler<'_, '_> {
             let times = catalogue.dataset(dataset).map(|d| d.time.as_slice()).unwrap_or_default();
             times.iter().map(|path| Member::new(path)).collect()
         });
-        record_time(paths, raw.bytes())
+        time::of_record(paths, raw.bytes())
     }
 
     fn commit(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let note = serde_json::to_value(Note { units: std::mem::take(&mut self.pending) })
-            .map_err(|_| Error::new(error::Kind::Internal, "cannot write a ledger note"))?;
         self.bytes = 0;
-        self.workspace.commit(&note)
+        self.workspace.commit_units(std::mem::take(&mut self.pending))
     }
-}
-
-/// The time of a record: the first of the paths that holds a readable time.
-pub fn record_time(paths: &[Member], json: &[u8]) -> Option<Timestamp> {
-    paths.iter().find_map(|path| time::parse(&path.first(json)?))
 }

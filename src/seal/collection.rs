@@ -6,8 +6,8 @@
 use crate::bundle::{Completeness, DatasetOutcome};
 use crate::catalogue::Stream;
 use crate::event::{Outcome, Reason};
-use crate::gather::UnitNote;
 use crate::record::{Label, Stated, sealed};
+use crate::workspace::UnitNote;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -15,7 +15,6 @@ use crate::catalogue::{Catalogue, Layout, Stream, time};
 use crate::crypto::Signer;
 use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Phase};
-use crate::gather;
 use crate::privacy::people::{Entity, People, UserPaths};
 use crate::privacy::{
     Dictionary, Leak, LeakCheck, Learner, Policy, Pseudonymizer, RedactionReport, Redactor, Renderer, Rules,
@@ -169,7 +168,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     }
 
     job.observer.on(&Event::Begin { phase: Phase::Sign, total: None });
-    let ledger = gather::ledger(workspace)?;
+    let ledger = workspace.units()?;
     let mut paths = PathNames::new(job, &dictionary)?;
     let collection = collection::of(&ledger, &rows, &mut |name| paths.treat(name));
     let completeness = collection.completeness.clone();
@@ -303,7 +302,7 @@ fn rewrite(
         stopped(job)?;
         slice.bytes += raw.len() as u64;
         slice.records += 1;
-        let time = (task.layout == Layout::Jsonl).then(|| gather::record_time(&times, raw.bytes())).flatten();
+        let time = (task.layout == Layout::Jsonl).then(|| time::of_record(&times, raw.bytes())).flatten();
         let record = redactor.apply(raw)?;
         let size = record.bytes().len() as u64 + 1;
         if open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > PART_BYTES) {

@@ -38,6 +38,7 @@ mod disk;
 mod index;
 mod key;
 mod ledger;
+mod notes;
 mod segment;
 mod slice;
 mod spool;
@@ -45,6 +46,7 @@ mod spool;
 mod tests;
 
 pub use key::WorkspaceKey;
+pub use notes::{Span, UnitNote};
 pub use slice::Records;
 
 use crate::catalogue::Stream;

@@ -100,7 +100,7 @@ fn collect_verify_info_records_unpack_and_reveal_are_one_line() {
     assert_nothing_personal(&part);
     assert!(part.contains(r#""errorCode":50126"#) && part.contains("8a1b7c33-0000-4000-8000-000000000002"));
     assert!(!part.contains("newInternalField") && !part.contains("Bonn"));
-    assert_eq!(machine.run(&["unpack", bundle, "--to", "case", "--public-key", public]).code, Some(1));
+    assert_eq!(machine.run(&["unpack", bundle, "--to", "case", "--public-key", public]).code, Some(2));
 }
 
 #[test]
