@@ -39,6 +39,8 @@ pub struct Dictionary {
     domain_labels: Vec<Box<str>>,
     /// Last labels of learned domains, sorted.
     domain_ends: Vec<Box<str>>,
+    /// Filter over them: a bit for every last byte without its case.
+    end_bits: u64,
     sources: Vec<String>,
 }
 
@@ -103,6 +105,7 @@ impl Dictionary {
             }
         }
         arena.shrink_to_fit();
+        let end_bits = ends.iter().fold(0, |bits, end: &Box<str>| bits | end_bit(end));
         Dictionary {
             arena,
             entries,
@@ -111,6 +114,7 @@ impl Dictionary {
             entities,
             domain_labels: labels.into_iter().collect(),
             domain_ends: ends.into_iter().collect(),
+            end_bits,
             sources,
         }
     }
@@ -207,9 +211,18 @@ impl Dictionary {
 
     /// Whether some learned domain ends in this label: the cheap question before [`Dictionary::domain`].
     pub(crate) fn is_domain_end(&self, label: &str) -> bool {
+        if label.is_ascii() && self.end_bits & end_bit(label) == 0 {
+            return false;
+        }
         let folded = fold_word(label);
         self.domain_ends.binary_search_by(|known| known.as_ref().cmp(&folded)).is_ok()
     }
+}
+
+/// The filter bit of a label: by its last byte without case, and its length.
+fn end_bit(label: &str) -> u64 {
+    let last = label.bytes().next_back().unwrap_or(0) & 0x1f;
+    1 << ((usize::from(last) + 7 * label.chars().count()) % 64)
 }
 
 /// Other orders in which a name of two or more words is written: `Schmidt, Greta` ⇄ `Greta Schmidt`.

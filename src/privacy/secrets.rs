@@ -17,13 +17,19 @@ pub struct Secret {
     pub what: &'static str,
 }
 
+/// How every key ends that announces a secret: the cheap question before the exact one.
+const KEY_ENDS: [&[u8; 3]; 15] = [
+    b"ase", b"ash", b"ext", b"pwd", b"sig", b"ure", b"ion", b"ken", b"key", b"kie", b"lue", b"ord", b"ort",
+    b"ret", b"swd",
+];
+
 /// Longest key before a value, and longest value that is looked at outside PEM blocks.
 const KEY: usize = 64;
 const VALUE: usize = 16 << 10;
 
 /// The secret that starts in or at the run `start..end` (letters, digits and `._:/@+%#$\-`), known by
-/// what it looks like.
-pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize) -> Option<Secret> {
+/// what it looks like. `dotted`: whether the run has a `.`.
+pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize, dotted: bool) -> Option<Secret> {
     let run = &bytes[start..end];
     match run {
         [b'-', b'-', b'-', b'-', b'-', b'B', b'E', b'G', b'I', b'N', ..] => return pem(bytes, start),
@@ -38,7 +44,7 @@ pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize) -> Option<Secret> {
         }
         _ => {}
     }
-    if run.len() < 16 {
+    if run.len() < 16 || !dotted {
         return None;
     }
     for dot in memchr::memchr_iter(b'.', run) {
@@ -49,7 +55,9 @@ pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize) -> Option<Secret> {
             }
         }
     }
-    memchr::memmem::find(run, b"eyJ").and_then(|at| jwt(bytes, start + at))
+    memchr::memchr_iter(b'J', run)
+        .filter(|at| *at >= 2 && run[at - 2..].starts_with(b"ey"))
+        .find_map(|at| jwt(bytes, start + at - 2))
 }
 
 /// The client secret around a `~` at `at`.
@@ -70,8 +78,8 @@ pub(crate) fn behind(text: &str, separator: usize) -> Option<Secret> {
     let is_key = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let gap = bytes[..separator].iter().rev().take(6).take_while(|b| b"\"'\\] ".contains(b)).count();
     let key_end = separator - gap;
-    // The last letter of every key that announces a secret.
-    if key_end < 3 || !matches!(bytes[key_end - 1] | 0x20, b'd' | b'e' | b'g' | b'h' | b'n' | b't' | b'y') {
+    let last = bytes.get(key_end.saturating_sub(3)..key_end).unwrap_or_default();
+    if !KEY_ENDS.iter().any(|end| last.eq_ignore_ascii_case(*end)) {
         return None;
     }
     let key_start = key_end - bytes[..key_end].iter().rev().take(KEY).take_while(|b| is_key(b)).count();
@@ -192,10 +200,6 @@ fn skip(bytes: &[u8], from: usize, what: &[u8], most: usize) -> usize {
 
 /// What a key announces.
 fn key(key: &str) -> Option<&'static str> {
-    let plausible = ["pass", "pwd", "secret", "token", "key", "sign", "auth", "cookie", "nthash"];
-    if key.len() < 3 || !plausible.iter().any(|part| contains_without_case(key.as_bytes(), part.as_bytes())) {
-        return None;
-    }
     let folded: String =
         key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     let ends = |ending: &str| folded.ends_with(ending);
@@ -214,10 +218,6 @@ fn key(key: &str) -> Option<&'static str> {
         _ if ends("nthash") => "hash",
         _ => return None,
     })
-}
-
-fn contains_without_case(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }
 
 /// Whether a value behind such a key is a secret and no word of a sentence or name of a method.

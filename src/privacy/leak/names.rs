@@ -12,6 +12,21 @@ use crate::kind::{Kind, KindSet};
 const LONGEST: usize = 256;
 const WORDS: usize = 24;
 
+/// Lower-case form of ASCII letters and digits, 0 for every other byte.
+static LOWER: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        if byte.is_ascii_alphanumeric() {
+            table[at] = byte.to_ascii_lowercase();
+        }
+        at += 1;
+    }
+    table
+};
+
+const START: u64 = 0xcbf2_9ce4_8422_2325;
 const BASE: u64 = 0x100_0000_01b3;
 
 fn roll(hash: u64, byte: u8) -> u64 {
@@ -24,7 +39,7 @@ fn finish(hash: u64) -> u64 {
 }
 
 fn hash(bytes: &[u8]) -> u64 {
-    finish(bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| roll(hash, *byte)))
+    finish(bytes.iter().fold(START, |hash, byte| roll(hash, *byte)))
 }
 
 /// One original.
@@ -153,17 +168,25 @@ impl Names {
         let mut at = 0;
         while at < bytes.len() {
             let byte = bytes[at];
-            if byte < 0x80 && !byte.is_ascii_alphanumeric() {
+            if byte < 0x80 && LOWER[byte as usize] == 0 {
                 at += 1;
                 continue;
             }
-            let end = word_end(bytes, at);
-            if end == at {
-                at += character(bytes, at).map_or(1, |(_, length)| length);
-                continue;
+            // ASCII words are folded while their end is looked for.
+            let mut state = START;
+            let mut end = at;
+            while let Some(lower) = bytes.get(end).map(|b| LOWER[*b as usize]).filter(|lower| *lower != 0) {
+                state = roll(state, lower);
+                end += 1;
             }
-            let mut state = 0xcbf2_9ce4_8422_2325;
-            state = self.fold(&bytes[at..end], state);
+            if bytes.get(end).is_some_and(|b| *b >= 0x80) {
+                end = word_end(bytes, at);
+                if end == at {
+                    at += character(bytes, at).map_or(1, |(_, length)| length);
+                    continue;
+                }
+                state = self.fold(&bytes[at..end], START);
+            }
             if self.may_start(finish(state)) {
                 self.at(bytes, at, end, state, &mut found);
             }

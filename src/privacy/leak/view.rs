@@ -188,9 +188,20 @@ fn lenient() -> &'static data_encoding::Encoding {
     })
 }
 
+static IS_BASE64: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        table[at] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        at += 1;
+    }
+    table
+};
+
 /// Views of everything that decodes from base64 to text, UTF-16 included.
 pub(super) fn base64(window: &[u8]) -> Vec<View> {
-    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+    let is_base64 = |b: &u8| IS_BASE64[*b as usize];
     let mut views = Vec::new();
     let mut at = BASE64 - 1;
     while at < window.len() {

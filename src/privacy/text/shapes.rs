@@ -40,7 +40,7 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
             at += 1;
         }
         if at > secret_end {
-            secret(secrets::in_run(bytes, start, at), &mut secret_end, spans);
+            secret(secrets::in_run(bytes, start, at, bits & DOT != 0), &mut secret_end, spans);
             if bits & COLON != 0 {
                 for colon in memchr::memchr_iter(b':', &bytes[start..at]) {
                     if start + colon >= secret_end {
