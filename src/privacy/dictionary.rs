@@ -4,7 +4,7 @@
 //! text, 8 bytes of entry, 16 to 24 bytes a form, its share of the bit table) and 17 bytes an entity.
 
 use super::entity::Entities;
-use super::hardness::{Hardness, hardness, is_bare};
+use super::hardness::is_bare;
 use super::lookup::{Builder, Form, Index, fold_word};
 use crate::kind::{Kind, KindSet};
 use std::collections::BTreeSet;
@@ -165,11 +165,6 @@ impl Dictionary {
         })
     }
 
-    /// Class of an original in the leak check.
-    pub fn hardness_of(&self, text: &str) -> Hardness {
-        hardness(text)
-    }
-
     pub(crate) fn original(&self, entry: u32) -> Original<'_> {
         let Entry { start, length, kind, bare } = self.entries[entry as usize];
         let start = start as usize;
@@ -257,6 +252,7 @@ pub(crate) fn orders(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hardness::{Hardness, hardness};
     use super::super::learn::Learner;
     use super::*;
 

@@ -311,11 +311,8 @@ mod tests {
             "S\\u00f8ren \\u00c5berg",
             "S\\\\u00f8ren \\\\u00c5berg",
             "Søren Åberg",
-            "So\u{308}ren".replace("o\u{308}", "ø").as_str(),
-        ]
-        .iter()
-        .filter(|text| !text.ends_with("øren"))
-        {
+            "Søren A\u{30a}berg",
+        ] {
             assert!(!leaks(text.as_bytes()).is_empty(), "{text}");
         }
         let encoded = data_encoding::BASE64.encode(b"name=Greta Schmidt, mail=x");
