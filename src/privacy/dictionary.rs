@@ -105,7 +105,7 @@ impl Dictionary {
             }
         }
         arena.shrink_to_fit();
-        let end_bits = ends.iter().fold(0, |bits, end: &Box<str>| bits | end_bit(end));
+        let end_bits = ends.iter().fold(0, |bits, end| bits | end_bit(end));
         Dictionary {
             arena,
             entries,

@@ -233,12 +233,12 @@ impl Learner {
         self.add(Kind::Upn, value);
         let folded = fold_word(local);
         if let Some(home) = folded.strip_suffix("#ext#") {
-            if let Some((account, home_domain)) = home.rsplit_once('_') {
-                if home_domain.contains('.') {
-                    self.add(Kind::Upn, &format!("{account}@{home_domain}"));
-                    self.label(account);
-                    self.domain(Kind::Domain, home_domain);
-                }
+            if let Some((account, home_domain)) = home.rsplit_once('_')
+                && home_domain.contains('.')
+            {
+                self.add(Kind::Upn, &format!("{account}@{home_domain}"));
+                self.label(account);
+                self.domain(Kind::Domain, home_domain);
             }
             return true;
         }
@@ -353,13 +353,13 @@ impl Learner {
     fn dn(&mut self, value: &str) -> bool {
         let mut domain = String::new();
         for part in value.split(',') {
-            if let Some((name, label)) = part.trim().split_once('=') {
-                if name.eq_ignore_ascii_case("dc") {
-                    if !domain.is_empty() {
-                        domain.push('.');
-                    }
-                    domain.push_str(label.trim());
+            if let Some((name, label)) = part.trim().split_once('=')
+                && name.eq_ignore_ascii_case("dc")
+            {
+                if !domain.is_empty() {
+                    domain.push('.');
                 }
+                domain.push_str(label.trim());
             }
         }
         let taught = self.domain(Kind::Domain, &domain);

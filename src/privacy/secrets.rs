@@ -49,10 +49,12 @@ pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize, dotted: bool) -> Op
     }
     for dot in memchr::memchr_iter(b'.', run) {
         let dot = start + dot;
-        if bytes.get(dot + 1) == Some(&b'A') && dot > start && matches!(bytes[dot - 1], b'0' | b'1') {
-            if let Some(secret) = refresh_token(bytes, dot - 1) {
-                return Some(secret);
-            }
+        if bytes.get(dot + 1) == Some(&b'A')
+            && dot > start
+            && matches!(bytes[dot - 1], b'0' | b'1')
+            && let Some(secret) = refresh_token(bytes, dot - 1)
+        {
+            return Some(secret);
         }
     }
     memchr::memchr_iter(b'J', run)
@@ -242,7 +244,8 @@ fn looks_secret(what: &str, value: &str, prose: bool) -> bool {
         "authorization" | "cookie" => length >= 8,
         _ => {
             let guid = super::entity::guid_of_text(value).is_some() && what == "token";
-            length >= 8 && !camel && !guid && !(letters && prose)
+            let sentence = letters && prose;
+            length >= 8 && !camel && !guid && !sentence
         }
     }
 }

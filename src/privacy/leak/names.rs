@@ -212,10 +212,10 @@ impl Names {
         let mut best: Option<Hit> = None;
         let (mut end, mut state) = (end, state);
         for _ in 0..WORDS {
-            if let Some(row) = self.row(finish(state)) {
-                if row.hard || best.as_ref().is_none_or(|best| !best.hard) {
-                    best = Some(Hit { start: at, end, kind: row.kind, hard: row.hard });
-                }
+            if let Some(row) = self.row(finish(state))
+                && (row.hard || best.as_ref().is_none_or(|best| !best.hard))
+            {
+                best = Some(Hit { start: at, end, kind: row.kind, hard: row.hard });
             }
             // What stands between: white space counts once, everything else as it is.
             let mut next = end;

@@ -90,7 +90,7 @@ fn aligned(
     padded.extend_from_slice(secret);
     let text = Zeroizing::new(encode(&padded).into_bytes());
     let first = (shift * 8).div_ceil(bits);
-    let last = if (padded.len() % group) == 0 { text.len() } else { padded.len() * 8 / bits };
+    let last = if padded.len().is_multiple_of(group) { text.len() } else { padded.len() * 8 / bits };
     Zeroizing::new(text.get(first..last).unwrap_or_default().to_vec())
 }
 

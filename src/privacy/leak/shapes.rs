@@ -206,10 +206,11 @@ impl Shapes<'_> {
                 }
                 match (text.as_bytes().get(4), &parts[..]) {
                     (Some(b'5'), [0, 0, 0, ..]) => {}
-                    (Some(b'5'), [first, ..]) => {
-                        if self.treated.contains(Kind::Sid) && !(0xfade_0000..=0xfade_ffff).contains(first) {
-                            report(start, Kind::Sid.id(), false);
-                        }
+                    (Some(b'5'), [first, ..])
+                        if self.treated.contains(Kind::Sid)
+                            && !(0xfade_0000..=0xfade_ffff).contains(first) =>
+                    {
+                        report(start, Kind::Sid.id(), false);
                     }
                     (_, [a, b, c, d]) => {
                         let mut little = [0; 16];

@@ -110,13 +110,13 @@ fn backslash(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
                 let mut code = unit;
                 if (0xd800..0xdc00).contains(&unit) {
                     let run = bytes[next..].iter().take_while(|b| **b == b'\\').count();
-                    if run > 0 && bytes.get(next + run) == Some(&b'u') {
-                        if let Some(low) =
+                    if run > 0
+                        && bytes.get(next + run) == Some(&b'u')
+                        && let Some(low) =
                             hex(bytes, next + run + 1, 4).filter(|low| (0xdc00..0xe000).contains(low))
-                        {
-                            code = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-                            next += run + 5;
-                        }
+                    {
+                        code = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+                        next += run + 5;
                     }
                 }
                 let c = char::from_u32(code).unwrap_or('\u{fffd}');

@@ -113,23 +113,22 @@ pub(crate) fn folded_v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<
         }
         let digits = bytes[at..end].iter().take_while(|b| b.is_ascii_digit()).count();
         let separator = bytes.get(at + digits).copied().unwrap_or(0);
-        if matches!(separator, b'-' | b'_') {
-            if let Some((octets, stop)) = quad(bytes, at, separator) {
-                let named =
-                    at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_alphabetic();
-                let counted = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_digit();
-                let address = Ipv4Addr::from(octets);
-                if !counted && !word_at(bytes, stop) && (named || address.is_private()) {
-                    spans.push(Span {
-                        start: at,
-                        end: stop,
-                        rank: rank::ADDRESS,
-                        what: What::FoldedAddress(separator),
-                    });
-                }
-                at = stop;
-                continue;
+        if matches!(separator, b'-' | b'_')
+            && let Some((octets, stop)) = quad(bytes, at, separator)
+        {
+            let named = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_alphabetic();
+            let counted = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_digit();
+            let address = Ipv4Addr::from(octets);
+            if !counted && !word_at(bytes, stop) && (named || address.is_private()) {
+                spans.push(Span {
+                    start: at,
+                    end: stop,
+                    rank: rank::ADDRESS,
+                    what: What::FoldedAddress(separator),
+                });
             }
+            at = stop;
+            continue;
         }
         at += digits;
     }
@@ -223,7 +222,8 @@ pub(crate) fn macs(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>
         let before = at >= 3 && at > start && bytes[at - 1] == separator && bytes[at - 2].is_ascii_hexdigit();
         let after =
             bytes.get(at + 17) == Some(&separator) && bytes.get(at + 18).is_some_and(u8::is_ascii_hexdigit);
-        if fits && !after && !word_at(bytes, at + 17) && !(before && bytes[at - 3].is_ascii_hexdigit()) {
+        let longer = after || (before && bytes[at - 3].is_ascii_hexdigit());
+        if fits && !longer && !word_at(bytes, at + 17) {
             spans.push(Span {
                 start: at,
                 end: at + 17,

@@ -122,7 +122,8 @@ fn last_end(text: &str, from: usize, stop: usize, domain: bool) -> usize {
     while end < stop {
         let head = if first { end } else { end + 1 };
         let byte = bytes.get(head).copied().unwrap_or(b' ');
-        if !first && !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte >= 0x80 || byte == b'&') {
+        let goes_on = byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte >= 0x80 || byte == b'&';
+        if !first && !goes_on {
             break;
         }
         let length =

@@ -53,10 +53,11 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
         if bytes.get(at) == Some(&b'=') {
             if bytes.get(at + 1) == Some(&b'=') && bits & (LETTER | DIGIT) != 0 {
                 id::anchor(bytes, at, spans);
-            } else if at >= dn_floor && bits & LETTER != 0 {
-                if let Some(end) = dn::at(text, dn_floor, at, spans) {
-                    dn_floor = end;
-                }
+            } else if at >= dn_floor
+                && bits & LETTER != 0
+                && let Some(end) = dn::at(text, dn_floor, at, spans)
+            {
+                dn_floor = end;
             }
         }
     }
@@ -77,10 +78,11 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
     if has(AT) {
         let mut from = start;
         for at in start..end {
-            if bytes[at] == b'@' && at >= from {
-                if let Some(stop) = mail::at(bytes, floor(bytes, from), at, spans) {
-                    from = stop;
-                }
+            if bytes[at] == b'@'
+                && at >= from
+                && let Some(stop) = mail::at(bytes, floor(bytes, from), at, spans)
+            {
+                from = stop;
             }
         }
     }
