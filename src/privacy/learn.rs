@@ -5,6 +5,7 @@
 //! repetition, changes it. Nothing is learned from free text.
 
 use super::account::{is_connector_account, sync_account};
+use super::canon::{canon_domain, canonical};
 use super::dictionary::Dictionary;
 use super::entity::{self, EntityBuilder};
 use super::hardness::SHORTEST;
@@ -208,8 +209,9 @@ impl Learner {
     }
 
     fn add(&mut self, kind: Kind, value: &str) -> bool {
-        let folded = fold_word(value);
-        let folded = folded.trim();
+        // The canonical text as tokens see it: a match gets the token of the field.
+        let folded = canonical(value);
+        let folded = folded.as_ref();
         if folded.chars().count() < SHORTEST || NOTHING.binary_search(&folded).is_ok() {
             return false;
         }
@@ -336,6 +338,10 @@ impl Learner {
             && folded.contains(|c: char| c.is_alphabetic());
         if !fits || is_public_domain(folded) || entity::guid_of_text(folded).is_some() {
             return false;
+        }
+        // A domain in letters of its own is also written in its ASCII form.
+        if !folded.is_ascii() {
+            self.add(kind, &canon_domain(folded));
         }
         self.add(kind, folded)
     }

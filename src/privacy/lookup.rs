@@ -6,27 +6,20 @@
 //! therefore matches at atom boundaries only, in any case and spacing, and its cost in a text is a
 //! hash of each atom and one probe of a bit table: no automaton, linear time whatever was learned.
 
+use super::canon::canonical;
 use std::borrow::Cow;
 
 /// Longest name in atoms. A longer name is found by its first ones.
 pub(crate) const MAX_ATOMS: usize = 16;
 
-/// Folds one word to its canonical form: NFC, simple case folding, NFC, without format characters.
-///
-/// The only place where this room folds text. It must agree with the canonical form of the tokens
-/// (`canon`), so that a name found in text gets the token of the field it was learned from.
+/// Folds a word for comparison: its canonical form, the one that tokens are made from, without the
+/// characters that have no width. The only place where this room folds text.
 pub fn fold_word(word: &str) -> Cow<'_, str> {
-    if word.is_ascii() {
-        if word.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Cow::Owned(word.to_ascii_lowercase());
-        }
-        return Cow::Borrowed(word);
+    let folded = canonical(word);
+    if !folded.is_ascii() && folded.contains(is_format) {
+        return Cow::Owned(folded.chars().filter(|c| !is_format(*c)).collect());
     }
-    let nfc = icu_normalizer::ComposingNormalizer::new_nfc();
-    let cases = icu_casemap::CaseMapper::new();
-    let folded: String =
-        nfc.normalize(word).chars().filter(|c| !is_format(*c)).map(|c| cases.simple_fold(c)).collect();
-    Cow::Owned(nfc.normalize(&folded).into_owned())
+    folded
 }
 
 /// Characters without width that hide a name from a reader of bytes.

@@ -117,6 +117,7 @@ impl Names {
         let mut rows = Vec::new();
         let mut firsts = vec![0u64; ((dictionary.names() as usize).max(64) * 16).next_power_of_two() / 64];
         let mut add = |text: &str, kind: Kind, hard: bool| {
+            let text = fold_word(text);
             let start = text.find(|c: char| is_word(c)).unwrap_or(0);
             let text = text[start..].trim_end_matches(|c: char| !is_word(c));
             if text.is_empty() || text.len() > LONGEST {
