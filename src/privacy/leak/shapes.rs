@@ -212,7 +212,7 @@ impl Shapes<'_> {
                     {
                         report(start, Kind::Sid.id(), false);
                     }
-                    (_, [a, b, c, d]) => {
+                    (Some(b'1'), [a, b, c, d]) => {
                         let mut little = [0; 16];
                         for (chunk, part) in little.chunks_exact_mut(4).zip([a, b, c, d]) {
                             chunk.copy_from_slice(&part.to_le_bytes());
