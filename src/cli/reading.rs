@@ -22,6 +22,7 @@ pub fn trust(args: &Trusting) -> Result<Trust> {
 
 /// Verifies a bundle for reading. Anything but a proven one is an error with the code of `verify`.
 pub fn open(path: &Path, args: &Trusting) -> Result<Verified> {
+    exists(path)?;
     let check = Check { now: Some(jiff::Timestamp::now()), ..Check::new(trust(args)?) };
     let found = bundle::verify(path, &check)?;
     match refusal(&found) {
@@ -51,4 +52,13 @@ pub fn refusal(found: &Verification) -> Option<Error> {
         }
         _ => error,
     })
+}
+
+/// A missing file is a usage error that names it.
+pub fn exists(path: &Path) -> Result<()> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let what = if path.is_dir() { "is a folder, not a bundle" } else { "does not exist" };
+    Err(Error::usage(format!("`{}` {what}", path.display())))
 }

@@ -22,6 +22,9 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     let [bundle] = &bundles[..] else {
         return Err(Error::usage("name one bundle").hint("detached attestations end in .intoto.jsonl"));
     };
+    for path in bundles.iter().chain(&detached) {
+        reading::exists(path)?;
+    }
     let check = Check {
         detached,
         expect_case: args.expect_case.clone(),

@@ -18,9 +18,9 @@ use crate::event::{Event, Observer, Phase};
 use crate::privacy::people::{Entity, People, UserPaths};
 use crate::privacy::{
     Dictionary, Leak, LeakCheck, Learner, Policy, Pseudonymizer, RedactionReport, Redactor, Renderer, Rules,
-    SchemaInventory, Tally, Visitor,
+    SchemaInventory, Tally, Visitor, xml_frame,
 };
-use crate::record::{Raw, Statement};
+use crate::record::{Raw, Redacted, Statement};
 use crate::workspace::Workspace;
 use jiff::Timestamp;
 use ordered::ordered;
@@ -310,9 +310,12 @@ fn rewrite(
         }
         let part = match &mut open {
             Some(part) => part,
-            None => open.insert(OpenPart::new(task)),
+            None => open.insert(OpenPart::new(task)?),
         };
         part.writer.write(&record, None)?;
+        if let Some([_, between, _]) = &part.frame {
+            part.writer.frame(between)?;
+        }
         part.earliest = part.earliest.into_iter().chain(time).min();
         part.latest = part.latest.into_iter().chain(time).max();
     }
@@ -326,13 +329,20 @@ const FRAME: u64 = 64;
 
 struct OpenPart {
     writer: PartWriter,
+    /// XML only: start of the root, between records, end of the root.
+    frame: Option<[Redacted; 3]>,
     earliest: Option<Timestamp>,
     latest: Option<Timestamp>,
 }
 
 impl OpenPart {
-    fn new(task: &Task) -> Self {
-        OpenPart { writer: PartWriter::new(&task.stream, task.layout), earliest: None, latest: None }
+    fn new(task: &Task) -> Result<Self> {
+        let mut writer = PartWriter::new(&task.stream, task.layout);
+        let frame = (task.layout == Layout::Xml).then(xml_frame).transpose()?;
+        if let Some([start, ..]) = &frame {
+            writer.frame(start)?;
+        }
+        Ok(OpenPart { writer, frame, earliest: None, latest: None })
     }
 }
 
@@ -342,7 +352,10 @@ fn close(
     task: &Task,
     slice: &mut Slice,
 ) -> Result<()> {
-    let Some(part) = open.take() else { return Ok(()) };
+    let Some(mut part) = open.take() else { return Ok(()) };
+    if let Some([.., end]) = &part.frame {
+        part.writer.frame(end)?;
+    }
     let packed = part.writer.finish()?;
     let place = format!("data/{}/{}", task.stream.source.id(), task.stream.dataset);
     slice.leaks.extend(leak_check.check(&place, &mut packed.inflate())?);

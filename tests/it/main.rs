@@ -9,6 +9,7 @@ mod catalogue;
 mod cli;
 mod demo;
 mod pseudonyms;
+mod real_data;
 mod redaction;
 mod schemas;
 mod sources;

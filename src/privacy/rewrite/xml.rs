@@ -193,6 +193,14 @@ fn enter(
     Ok(Some(Open { name: written, slot, attributes: siblings }))
 }
 
+/// Publishers of schemas: what follows names a schema and says nothing.
+const SCHEMAS: [&str; 4] = [
+    "http://schemas.microsoft.com/",
+    "http://www.dsml.org/",
+    "http://www.microsoft.com/",
+    "http://www.w3.org/",
+];
+
 fn attribute(
     plan: &mut Plan<'_>,
     nodes: &mut dyn Nodes,
@@ -202,12 +210,15 @@ fn attribute(
     value: &str,
     out: &mut Vec<u8>,
 ) {
-    // Names of schemas are needed to read the document and say nothing.
-    let schema = (name == "xmlns" || name.starts_with("xmlns:"))
-        && (value.starts_with("http://www.w3.org/") || value.starts_with("http://schemas.microsoft.com/"));
     let mut text = Vec::new();
-    if schema {
-        text.extend_from_slice(value.as_bytes());
+    if name == "xmlns" || name.starts_with("xmlns:") {
+        // A prefix without its schema would break the document. Published schemas stay readable.
+        if SCHEMAS.iter().any(|published| value.starts_with(published)) {
+            text.extend_from_slice(value.as_bytes());
+        } else {
+            text.extend_from_slice(b"urn:");
+            text.extend_from_slice(nodes.name(value).as_bytes());
+        }
     } else {
         let Some(node) = node else { return };
         let key = format!("@{name}");
