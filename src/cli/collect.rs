@@ -312,7 +312,8 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
         ],
         workers: setup.workers,
         bundle_id: setup.bundle_id.clone(),
-        created_at: now,
+        // Whole seconds: more would only tell the machines apart.
+        created_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
         case: setup.case.clone(),
         window: window_of(&held),
         git_commit: option_env!("ENTRA_BUNDLE_COMMIT").map(str::to_owned),

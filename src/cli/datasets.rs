@@ -1,7 +1,7 @@
 //! `datasets`: the kinds of data that the program knows.
 
 use super::args::Datasets;
-use super::ui::Ui;
+use super::ui::{self, Ui};
 use crate::catalogue::{Catalogue, Group};
 use crate::error::{Error, Result};
 use comfy_table::{Table, presets};
@@ -36,6 +36,6 @@ pub fn run(ui: Ui, args: &Datasets) -> Result<u8> {
             d.title.as_str(),
         ]);
     }
-    ui.result(&rows, &format!("{table}\n"))?;
+    ui.result(&rows, &ui::plain(&table))?;
     Ok(0)
 }

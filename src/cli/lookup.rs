@@ -2,7 +2,7 @@
 
 use super::args::{Lookup, Reveal};
 use super::places;
-use super::ui::Ui;
+use super::ui::{self, Ui};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::inspect::{forms, reveal};
@@ -25,7 +25,7 @@ pub fn run(ui: Ui, args: &Lookup) -> Result<u8> {
     for form in &rows {
         table.add_row([visible(&form.value).as_str(), form.what, form.pseudonym.as_str()]);
     }
-    ui.result(&rows, &format!("{table}\n"))?;
+    ui.result(&rows, &ui::plain(&table))?;
     Ok(0)
 }
 
@@ -65,7 +65,7 @@ pub fn reveal(ui: Ui, args: &Reveal) -> Result<u8> {
             row.value.as_deref().map(visible).unwrap_or_else(|| "not among the candidates".into()).as_str(),
         ]);
     }
-    ui.result(&rows, &format!("{table}\n"))?;
+    ui.result(&rows, &ui::plain(&table))?;
     Ok(u8::from(open > 0))
 }
 

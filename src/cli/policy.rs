@@ -73,9 +73,10 @@ fn show(ui: Ui, policy: &Policy) -> Result<u8> {
     }
     let exceptions = policy.exceptions().len();
     ui::print(&format!(
-        "policy {}   {} kinds, {exceptions} exceptions\n\n{table}\n\nAs a file to start from: entra-bundle policy show {} --json\n",
+        "policy {}   {} kinds, {exceptions} exceptions\n\n{}\nAs a file to start from: entra-bundle policy show {} --json\n",
         policy.title(),
         Kind::COUNT,
+        ui::plain(&table),
         policy.name(),
     ))?;
     Ok(0)
@@ -87,7 +88,11 @@ fn explain(ui: Ui, policy: &Policy, dataset: &str, selector: Option<&str>) -> Re
     // Samples need some key; the pseudonyms of a real incident differ.
     let names = Pseudonymizer::new(&IncidentKey::generate()?)?;
     let stream = Stream::new(Source::Graph, dataset);
-    let found = rules.explain(&stream, selector.unwrap_or("/**"), &names)?;
+    let mut found = rules.explain(&stream, selector.unwrap_or("/*"), &names)?;
+    if selector.is_none() {
+        // Annotations of the service say nothing of the data.
+        found.retain(|field| !field.path.starts_with("/@"));
+    }
     if ui.json {
         ui::print_json(&json!({"policy": policy.title(), "dataset": dataset, "fields": found}))?;
     } else if selector.is_some() && found.len() <= 5 {
@@ -105,7 +110,10 @@ fn explain(ui: Ui, policy: &Policy, dataset: &str, selector: Option<&str>) -> Re
                 &becomes,
             ]);
         }
-        ui::print(&format!("{table}\n\nA field that is not listed is dropped and counted.\n"))?;
+        ui::print(&format!(
+            "{}\nA field that is not listed is dropped and counted. Deeper fields: policy explain DATASET '/**/*'\n",
+            ui::plain(&table)
+        ))?;
     }
     Ok(0)
 }

@@ -28,11 +28,8 @@ pub fn run(ui: Ui, args: &Scan) -> Result<u8> {
     } else {
         String::new()
     };
-    let body = if counts.kinds.is_empty() {
-        "no identifying shapes found\n".to_owned()
-    } else {
-        format!("{table}\n")
-    };
+    let body =
+        if counts.kinds.is_empty() { "no identifying shapes found\n".to_owned() } else { ui::plain(&table) };
     ui.result(
         &counts,
         &format!("{head}{rest}\n{body}Shapes only: a name in prose cannot be known without the directory.\n"),

@@ -142,6 +142,14 @@ fn name(phase: Phase) -> &'static str {
     }
 }
 
+/// A table without the padding at both ends of its lines.
+pub fn plain(table: &comfy_table::Table) -> String {
+    let text = table.to_string();
+    let lines: Vec<&str> =
+        text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect();
+    lines.join("\n") + "\n"
+}
+
 /// `1204` → `1,204`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -50,15 +50,23 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
 fn text(found: &Verification) -> String {
     let mut out = String::new();
     for signer in &found.signers {
+        let role = signer
+            .role
+            .map(|role| format!("{role:?}").to_lowercase())
+            .unwrap_or_else(|| "unknown role".into());
+        let Some(fingerprint) = &signer.fingerprint else {
+            out += &format!("signature by no key that you trust ({role})\n");
+            continue;
+        };
         let standing = match signer.status {
             Standing::Counted => "good",
-            _ => "does not count",
+            Standing::Untrusted => "by no key that you trust",
+            Standing::NotInForce => "by a key that is revoked or was not valid then",
+            Standing::WithoutRole => "by a key that may not say this",
+            Standing::Ignored => "ignored",
         };
         let who = signer.customer.as_deref().or(signer.name.as_deref()).unwrap_or("");
-        let print = signer.fingerprint.as_deref().map(ui::grouped).unwrap_or_default();
-        let role =
-            signer.role.map(|role| format!("{role:?}").to_lowercase()).unwrap_or_else(|| "unknown".into());
-        out += &format!("signature {standing}: {role} sha256 {print} {who}\n");
+        out += &format!("signature {standing}: {role} sha256 {} {who}\n", ui::grouped(fingerprint));
     }
     if found.code() == 0
         && let Some(manifest) = &found.manifest
@@ -114,7 +122,7 @@ pub fn info(ui: Ui, args: &Info) -> Result<u8> {
     let mut out = String::new();
     if !args.missing {
         out += &head(manifest);
-        out += &format!("\n{}\n", datasets(manifest));
+        out += &format!("\n{}\n", ui::plain(&datasets(manifest)));
     }
     out += &missing(manifest, &collection);
     ui::print(&out)?;
@@ -122,11 +130,13 @@ pub fn info(ui: Ui, args: &Info) -> Result<u8> {
 }
 
 fn datasets(manifest: &Manifest) -> Table {
-    let mut rows: BTreeMap<(String, &str), (u64, u64, Option<String>, Option<String>)> = BTreeMap::new();
+    type Row = (Option<u64>, u64, Option<String>, Option<String>);
+    let mut rows: BTreeMap<(String, &str), Row> = BTreeMap::new();
     for entry in &manifest.entries {
         if let Some(part) = &entry.part {
             let row = rows.entry((part.dataset.clone(), part.source.id())).or_default();
-            row.0 += entry.rows.unwrap_or(0);
+            // XML parts have no row count in the manifest; their index has.
+            row.0 = entry.rows.map(|rows| row.0.unwrap_or(0) + rows).or(row.0);
             row.1 += entry.size;
             row.2 = [row.2.take(), part.min_time.clone()].into_iter().flatten().min();
             row.3 = row.3.take().max(part.max_time.clone());
@@ -140,7 +150,7 @@ fn datasets(manifest: &Manifest) -> Table {
         table.add_row([
             dataset,
             source.to_owned(),
-            ui::thousands(records),
+            records.map(ui::thousands).unwrap_or_else(|| "-".into()),
             ui::size(bytes),
             cut(from),
             cut(to),

@@ -50,7 +50,11 @@ pub fn learned(names: u64, from: &[String]) -> String {
         count.push(digit);
     }
     let noun = if names == 1 { "name" } else { "names" };
-    let mut sources: Vec<&str> = from.iter().map(String::as_str).take(4).collect();
+    // The directory first: it is what makes the claim worth something.
+    let rank = |id: &&str| ["users", "devices", "groups"].iter().position(|first| first == id).unwrap_or(9);
+    let mut sources: Vec<&str> = from.iter().map(String::as_str).collect();
+    sources.sort_by_key(rank);
+    sources.truncate(4);
     if from.len() > sources.len() {
         sources.push("…");
     }
@@ -64,8 +68,8 @@ mod tests {
     #[test]
     fn the_claim_is_never_more_than_known_identifiers() {
         assert_eq!(
-            learned(1204, &["users".into(), "devices".into()]),
-            "0 known identifiers (1,204 names learned from users, devices)"
+            learned(1204, &["applications".into(), "devices".into(), "users".into()]),
+            "0 known identifiers (1,204 names learned from users, devices, applications)"
         );
         assert!(learned(0, &[]).starts_with("0 known identifiers (no names"));
     }
