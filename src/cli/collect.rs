@@ -60,11 +60,12 @@ pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
         &json!({"workspace": held.folder, "files": summary.units, "refused": summary.refused, "damaged": summary.damaged,
                 "records": summary.records, "code": code}),
         &format!(
-            "workspace {folder}\nrecords   {} from {} files ({} refused, {} damaged)\nnext      entra-bundle seal --workspace {folder}\n",
+            "workspace {folder}\nrecords   {} from {} files ({} refused, {} damaged)\nnext      {} seal --workspace {folder}\n",
             ui::thousands(summary.records),
             summary.units,
             summary.refused,
-            summary.damaged
+            summary.damaged,
+            ui::program(),
         ),
     )?;
     Ok(code)
@@ -380,7 +381,7 @@ impl Finished {
         let (setup, done) = (&self.setup, &self.done);
         let print = ui::grouped(&crypto::fingerprint(&setup.signing.key.spki()));
         let short = format!("{} … {}", &print[..9], &print[print.len() - 9..]);
-        let path = done.sealed.path.display();
+        let (path, program) = (done.sealed.path.display(), ui::program());
         let public = setup.signing.public.as_deref().unwrap_or(Path::new("signing.pub.pem"));
         let [complete, partial, skipped] = done.datasets;
         let mut datasets = format!("{complete} complete");
@@ -393,7 +394,8 @@ impl Finished {
             datasets += &format!(" · {} files refused", done.refused);
         }
         if self.code != 0 {
-            datasets += &format!(" (entra-bundle info {path} --missing tells why)");
+            datasets +=
+                &format!(" ({program} info {path} --missing --public-key {} tells why)", public.display());
         }
         format!(
             "bundle    {path}   {}   sha256 {}…\n\
@@ -402,7 +404,7 @@ impl Finished {
              records   {} in {} parts; {} members dropped that no row of the catalogue covers\n\
              datasets  {datasets}\n\
              key       {} stays with you: it alone turns pseudonyms back. Do not send it.\n\
-             next      entra-bundle verify {path} --public-key {}\n",
+             next      {program} verify {path} --public-key {}\n",
             ui::size(done.sealed.size),
             &done.sealed.sha256[..16],
             self.algorithm(),

@@ -68,6 +68,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
     let sealed = finished.done.sealed.path.clone();
     let trust = Trusting { trust: None, public_key: vec![public.clone()] };
     let verified = reading::open(&sealed, &trust)?;
+    let program = ui::program();
     let (path, public, incident) = (sealed.display(), public.display(), incident.display());
     let text = format!(
         "{}\nverified  origin and integrity of {} entries proven with {public}\n\n\
@@ -75,11 +76,11 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
          {}   what may be sent\n\
          {}   what may not\n\n\
          Look at it as a support engineer:\n  \
-         entra-bundle info {path} --public-key {public}\n  \
-         entra-bundle records {path} --public-key {public} --dataset directory_audits --activity 'Add user'\n  \
-         entra-bundle records {path} --public-key {public} --dataset signins_interactive_user --status failure --limit 20\n\
+         {program} info {path} --public-key {public}\n  \
+         {program} records {path} --public-key {public} --dataset directory_audits --activity 'Add user'\n  \
+         {program} records {path} --public-key {public} --dataset signins_interactive_user --status failure --limit 20\n\
          Answer as the administrator:\n  \
-         entra-bundle reveal --key {incident} --candidates {}/graph/users.json u-…\n",
+         {program} reveal --key {incident} --candidates {}/graph/users.json u-…\n",
         finished.text(),
         verified.manifest().entries.len(),
         export.display(),

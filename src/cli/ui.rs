@@ -142,6 +142,12 @@ fn name(phase: Phase) -> &'static str {
     }
 }
 
+/// How the user called the program: its name, or the path where it is not on the search path.
+pub fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains(['/', '\\']) { called } else { "entra-bundle".into() }
+}
+
 /// A table without the padding at both ends of its lines.
 pub fn plain(table: &comfy_table::Table) -> String {
     let text = table.to_string();

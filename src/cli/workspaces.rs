@@ -76,6 +76,10 @@ pub fn open_held(folder: &Path) -> Result<Held> {
 /// The workspace whose header equals `header`: the given folder, or the only one that matches.
 pub fn resume(folder: Option<&Path>, header: &serde_json::Value) -> Result<Held> {
     if let Some(folder) = folder {
+        if !Workspace::is_workspace(folder) {
+            // Killed before its first commit: there is nothing to continue, so it begins.
+            return create(Some(folder), header);
+        }
         let held = open_held(folder)?;
         if !same_run(held.workspace.header(), header) {
             return Err(Error::usage(format!("the workspace `{}` was gathered with other input or options", folder.display()))

@@ -486,3 +486,109 @@ fn scan_counts_and_writes_nothing() {
     assert_eq!(machine.run(&["scan", "clean", "--fail-on-findings"]).code, Some(0));
     assert!(!machine.path("state").exists() && !machine.path("config").exists());
 }
+
+/// Enough sign-ins that a debug build works on them for a while.
+fn many(machine: &Machine, count: usize) {
+    let mut lines = String::new();
+    let mut state = 1_u64;
+    for at in 0..count {
+        // Ids without a pattern, so that they take room when compressed.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let record = SIGN_IN.replace("000000000001", &format!("{at:012}"));
+        lines += &record.replace(
+            "8a1b7c33-0000-4000-8000-000000000002",
+            &format!(
+                "{:08x}-{:04x}-4000-8000-{:012x}",
+                state >> 32,
+                state >> 16 & 0xffff,
+                state & 0xffff_ffff_ffff
+            ),
+        );
+        lines.push('\n');
+    }
+    machine.file("in/signins.jsonl", lines);
+    machine.file("in/users.json", USERS);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_the_workspace_and_says_so() {
+    let machine = Machine::new();
+    many(&machine, 30_000);
+    machine.ok(&["key", "generate", "incident", "--out", "private.key"]);
+    let args = ["collect", "--input", "in", "--out", "out", "--key", "private.key"];
+    let child = machine
+        .command(&args)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let stopped = ran(child.wait_with_output().unwrap());
+    if stopped.code == Some(0) {
+        return; // it was faster than the signal
+    }
+    assert_eq!(stopped.code, Some(130), "{}", stopped.err);
+    assert!(stopped.err.contains("workspace kept: ") && stopped.err.contains("--resume"), "{}", stopped.err);
+    assert_nothing_personal(&stopped.err);
+    assert_eq!(fs::read_dir(machine.path("out")).unwrap().count(), 0, "a draft was left");
+    machine.ok(&[&args[..], &["--resume"]].concat());
+    machine.ok(&[
+        "verify",
+        machine.bundle("out").to_str().unwrap(),
+        "--public-key",
+        "config/signing.pub.pem",
+    ]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_no_half_written_bundle() {
+    let machine = Machine::new();
+    many(&machine, 3_000);
+    for small in ["out", "state"] {
+        let folder = machine.path(small);
+        fs::create_dir_all(&folder).unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=32k", "tmpfs"])
+            .arg(&folder)
+            .stderr(std::process::Stdio::null())
+            .status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            eprintln!(
+                "SKIPPED a_full_disk_leaves_no_half_written_bundle: no right to mount a small file system"
+            );
+            return;
+        }
+        let ran = machine.run(&["collect", "--input", "in", "--out", "out"]);
+        let left: Vec<_> =
+            fs::read_dir(machine.path("out")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        std::process::Command::new("umount").arg(&folder).status().unwrap();
+        assert_eq!(ran.code, Some(1), "{small}: {}", ran.err);
+        assert!(ran.err.contains("No space left"), "{small}: {}", ran.err);
+        assert!(left.is_empty(), "{small}: {left:?}");
+        assert_nothing_personal(&ran.err);
+    }
+}
+
+#[test]
+fn a_wrong_key_opens_nothing() {
+    let machine = Machine::new();
+    export(&machine);
+    machine.ok(&["gather", "--input", "export", "--workspace", "ws/one"]);
+    let keys: Vec<_> = fs::read_dir(machine.path("state/keys")).unwrap().map(|e| e.unwrap().path()).collect();
+    let key =
+        keys.iter().find(|k| k.file_name().unwrap().to_str().unwrap().starts_with("workspace-")).unwrap();
+    let text = fs::read_to_string(key).unwrap();
+    fs::remove_file(key).unwrap();
+    let ran = machine.run(&["seal", "--workspace", "ws/one", "--out", "out"]);
+    assert_eq!(ran.code, Some(17), "{}", ran.err);
+    fs::write(key, text).unwrap();
+    machine.ok(&["seal", "--workspace", "ws/one", "--out", "out"]);
+    machine.ok(&["seal", "--workspace", "ws/one", "--policy", "strict", "--out", "strict"]);
+    // The workspace itself is no input.
+    let ran = machine.run(&["collect", "--input", "ws/one", "--out", "again"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert!(ran.err.contains("private file"), "{}", ran.err);
+}
