@@ -1,11 +1,10 @@
 //! `policy explain`: which rule decides about a field, why, and what becomes of a sample.
 
+use super::Pseudonymizer;
 use super::learn::Learner;
 use super::policy::selector::{Selector, States};
-use super::renderer::Renderer;
 use super::rewrite::value::{Fate, Values};
 use super::rules::{Leaf, Rules, Settled};
-use super::{Pseudonymizer, TextEngine};
 use crate::catalogue::{Field, Stream, TypeId};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -184,11 +183,7 @@ impl Search<'_> {
 
     fn treat(&self, leaf: &Leaf, text: &str) -> Option<String> {
         let dictionary = Learner::new().freeze();
-        let mut values = Values {
-            renderer: Renderer::new(self.rules, self.names, &dictionary),
-            engine: TextEngine::new(&dictionary),
-            found: 0,
-        };
+        let mut values = Values::new(self.rules, self.names, &dictionary);
         let mut out = Vec::new();
         match values.treat(leaf, text, &mut Default::default(), &mut out) {
             Fate::Same => Some(text.to_owned()),

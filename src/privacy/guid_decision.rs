@@ -54,7 +54,15 @@ pub fn is_public(guid: &[u8; 16]) -> bool {
 
 /// Whether a text can be a GUID in one of the dresses of typed fields: a cheap look before parsing.
 pub fn may_be_guid(value: &str) -> bool {
-    matches!(value.len(), 32 | 36 | 38 | 45)
-        && value.as_bytes()[value.len() - 2].is_ascii_hexdigit()
-        && value.bytes().all(|b| b.is_ascii_hexdigit() || b"-{}()urn:uidURNUID".contains(&b))
+    let bytes = value.as_bytes();
+    let dashed = |from: usize| [8, 13, 18, 23].iter().all(|at| bytes.get(from + at) == Some(&b'-'));
+    match bytes.len() {
+        36 => dashed(0),
+        38 => matches!(bytes.first(), Some(b'{' | b'(')) && dashed(1),
+        45 => dashed(9),
+        32 | 34 => {
+            bytes.get(2).is_some_and(u8::is_ascii_hexdigit) && bytes[2..30].iter().all(u8::is_ascii_hexdigit)
+        }
+        _ => false,
+    }
 }

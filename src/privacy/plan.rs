@@ -566,7 +566,7 @@ impl<'r> Plan<'r> {
         let Some(rules) = self.rules else { return false };
         let mut open = vec![of];
         let mut seen = vec![of];
-        let mut dropped = true;
+        let mut dropped = self.catalogue.record_type(of).fields.keys().any(|name| name != TEXT);
         while let Some(of) = open.pop() {
             let of = self.catalogue.record_type(of);
             for (name, field) in of
@@ -577,8 +577,9 @@ impl<'r> Plan<'r> {
             {
                 match rules.plain(&fold(name), Some(field)) {
                     Some(Settled::Drop(_)) | None => {}
-                    // The name of a type alone says nothing.
-                    _ if name.eq_ignore_ascii_case("@odata.type") => {}
+                    // The name of a type alone says nothing; the text form of an object of which
+                    // nothing stays does not stay either.
+                    _ if name.eq_ignore_ascii_case("@odata.type") || name == TEXT => {}
                     Some(Settled::Leaf(leaf)) if never_written(&leaf) => {}
                     Some(Settled::Object(Some(inner))) => {
                         if !seen.contains(&inner) {

@@ -1,13 +1,12 @@
 //! The redactor of a stream: the only maker of [`Redacted`] records.
 
 use super::plan::Plan;
-use super::renderer::Renderer;
 use super::rewrite::json::Json;
 use super::rewrite::value::Values;
 use super::rewrite::{text, xml};
 use super::rules::Rules;
 use super::tally::Tally;
-use super::{Dictionary, Pseudonymizer, TextEngine};
+use super::{Dictionary, Pseudonymizer};
 use crate::catalogue::Stream;
 use crate::error::{self, Error, Result};
 use crate::record::{Form, Raw, Redacted};
@@ -31,11 +30,7 @@ impl<'a> Redactor<'a> {
         let plan = Plan::new(rules, names, stream).ok_or_else(|| {
             Error::new(error::Kind::Privacy, "a dataset without catalogue rows cannot be redacted")
         })?;
-        let values = Values {
-            renderer: Renderer::new(rules, names, dictionary),
-            engine: TextEngine::new(dictionary),
-            found: 0,
-        };
+        let values = Values::new(rules, names, dictionary);
         Ok(Redactor { plan, values, stream: stream.clone(), tally: Tally::default() })
     }
 

@@ -290,7 +290,9 @@ impl<'r> Renderer<'r> {
         let names = self.names;
         // Surrounding white space is no part of a value; the canonical forms trim it too.
         let trimmed = value.trim();
-        if let Some(guid) = names.guid_text(trimmed) {
+        if guid_decision::may_be_guid(trimmed)
+            && let Some(guid) = names.guid_text(trimmed)
+        {
             return guid;
         }
         let own = match kind {
@@ -403,7 +405,8 @@ impl Render for Renderer<'_> {
 
 /// Whether a value says that there is none: empty, `null`, `none`, an empty list or object.
 pub fn is_nothing(value: &str) -> bool {
-    if value.len() > 12 {
+    let opens = |b: &u8| b.is_ascii_whitespace() || b"nN[{<(".contains(b) || *b >= 0x80;
+    if value.len() > 12 || !value.as_bytes().first().is_none_or(opens) {
         return false;
     }
     let inner = value.trim().trim_matches(['[', ']', '{', '}', '<', '>', '(', ')']).trim();
@@ -466,14 +469,19 @@ pub fn is_consumer_domain(domain: &str) -> bool {
 }
 
 fn slot(kind: Kind, inside: Option<Kind>, value: &[u8]) -> usize {
+    (mix(kind, inside, value) >> (64 - SLOTS.trailing_zeros())) as usize
+}
+
+/// A fast hash for direct-mapped caches; a collision costs time only.
+pub fn mix(kind: Kind, inside: Option<Kind>, value: &[u8]) -> u64 {
     const K: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut hash = (kind as u64) << 8 | inside.map_or(0xff, |kind| kind as u64);
+    let mut hash = ((kind as u64) << 8) | inside.map_or(0xff, |kind| kind as u64);
     for chunk in value.chunks(8) {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(K);
     }
-    (hash ^ hash >> 29).wrapping_mul(K) as usize >> (64 - SLOTS.trailing_zeros()) & (SLOTS - 1)
+    (hash ^ (hash >> 29)).wrapping_mul(K)
 }
 
 #[cfg(test)]

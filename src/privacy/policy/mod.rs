@@ -86,6 +86,8 @@ pub struct Policy {
     outside: Outside,
     private: Private,
     consumer_mail: bool,
+    /// Whether it is compiled in; a file of the same id is not.
+    preset: bool,
 }
 
 impl Policy {
@@ -97,7 +99,9 @@ impl Policy {
             None => name,
         };
         let (_, text) = PRESETS.iter().find(|(preset, _)| *preset == name)?;
-        Some(read(text, name).expect("presets are tested to be valid"))
+        let mut policy = read(text, name).expect("presets are tested to be valid");
+        policy.preset = true;
+        Some(policy)
     }
 
     /// The names of the presets, loosest first.
@@ -126,7 +130,7 @@ impl Policy {
 
     /// The preset's name, if this is one.
     pub fn builtin_name(&self) -> Option<&str> {
-        if self.is_preset() { self.file.id.strip_prefix("builtin:") } else { None }
+        if self.preset { self.file.id.strip_prefix("builtin:") } else { None }
     }
 
     /// How messages and explanations call it.
@@ -167,10 +171,6 @@ impl Policy {
     /// Whether domains of consumer mail stay readable.
     pub fn keeps_consumer_mail(&self) -> bool {
         self.consumer_mail
-    }
-
-    fn is_preset(&self) -> bool {
-        self.file.extends.is_empty() && PRESETS.iter().any(|(name, _)| *name == self.source)
     }
 }
 
@@ -253,7 +253,16 @@ fn read(text: &str, source: &str) -> Result<Policy> {
         exceptions.push(exception(&inspected, says, index, source, rank)?);
     }
     let (outside, private, consumer_mail) = choices(&inspected, &file, base.as_ref())?;
-    Ok(Policy { source: source.to_owned(), rules, exceptions, outside, private, consumer_mail, file })
+    Ok(Policy {
+        source: source.to_owned(),
+        rules,
+        exceptions,
+        outside,
+        private,
+        consumer_mail,
+        file,
+        preset: false,
+    })
 }
 
 /// The preset that the file extends.
@@ -428,5 +437,8 @@ mod tests {
         assert!(Policy::builtin("builtin:strict@1").is_some());
         assert!(Policy::builtin("balanced@2").is_none());
         assert!(Policy::builtin("loose").is_none());
+        // A file with the text and the name of a preset is a file.
+        let copy = Policy::parse(&Policy::builtin("strict").unwrap().to_json(), "strict").unwrap();
+        assert_eq!(copy.builtin_name(), None);
     }
 }

@@ -5,9 +5,10 @@ use super::super::plan::{Act, Counts, Plan, SlotId};
 use super::super::policy::model::Outside;
 use super::super::policy::treatment::{Coarse, Treatment};
 use super::super::render::{Render, Rendered};
-use super::super::renderer::{Renderer, is_nothing};
+use super::super::renderer::{Renderer, is_nothing, mix};
+use super::super::rules::Rules;
 use super::super::rules::{Leaf, PlacePart};
-use super::super::{TextEngine, parse_guid};
+use super::super::{Dictionary, Pseudonymizer, TextEngine, parse_guid};
 use crate::catalogue::Grammar;
 use crate::kind::Kind;
 use std::borrow::Cow;
@@ -31,9 +32,28 @@ pub struct Values<'r> {
     pub engine: TextEngine<'r>,
     /// Replacements made in text.
     pub found: u64,
+    /// Texts in which nothing was found, with the kind of the field around them.
+    clean: Vec<Option<Box<Clean>>>,
 }
 
-impl Values<'_> {
+type Clean = (Option<Kind>, Vec<u8>);
+
+/// Slots of the memory of clean texts.
+const CLEAN: usize = 1 << 12;
+/// Longest text that is remembered.
+const CLEAN_LENGTH: usize = 256;
+
+impl<'r> Values<'r> {
+    /// Treatment under rules with a dictionary.
+    pub fn new(rules: &'r Rules, names: &'r Pseudonymizer, dictionary: &'r Dictionary) -> Self {
+        Values {
+            renderer: Renderer::new(rules, names, dictionary),
+            engine: TextEngine::new(dictionary),
+            found: 0,
+            clean: std::iter::repeat_with(|| None).take(CLEAN).collect(),
+        }
+    }
+
     /// Treats a plain value under a leaf and appends what it becomes, plain.
     pub fn treat(&mut self, leaf: &Leaf, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
         let nothing = is_nothing(value) || leaf.grammar.as_ref().is_some_and(|one| names_nobody(one, value));
@@ -180,6 +200,16 @@ impl Values<'_> {
         counts: &mut Counts,
         out: &mut Vec<u8>,
     ) -> Fate {
+        // A scan is a function of text and surroundings; most technical texts come again and again.
+        let at = match value.len() <= CLEAN_LENGTH {
+            true => mix(Kind::Text, inside, value.as_bytes()) as usize % CLEAN,
+            false => CLEAN,
+        };
+        let known = self.clean.get(at).and_then(Option::as_deref);
+        if known.is_some_and(|(around, text)| *around == inside && text == value.as_bytes()) {
+            counts.scanned += 1;
+            return Fate::Same;
+        }
         let start = out.len();
         self.renderer.inside(inside);
         let found = self.engine.scan(value, &mut self.renderer, out);
@@ -189,6 +219,15 @@ impl Values<'_> {
         self.found += found;
         if found == 0 && out[start..] == *value.as_bytes() {
             out.truncate(start);
+            match self.clean.get_mut(at) {
+                Some(Some(known)) => {
+                    known.0 = inside;
+                    known.1.clear();
+                    known.1.extend_from_slice(value.as_bytes());
+                }
+                Some(empty) => *empty = Some(Box::new((inside, value.as_bytes().to_vec()))),
+                None => {}
+            }
             return Fate::Same;
         }
         Fate::Written
