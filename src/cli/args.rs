@@ -370,7 +370,7 @@ pub struct Records {
     /// Activity, e.g. `Add user`; dashes and spaces compare loosely.
     #[arg(long)]
     pub activity: Option<String>,
-    /// Status or result, e.g. `failure`, or an error code.
+    /// Status or result: `success`, `failure` (of a sign-in: any error code but 0), or one error code.
     #[arg(long)]
     pub status: Option<String>,
     /// Who did it: pseudonym or app name.

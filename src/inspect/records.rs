@@ -177,10 +177,70 @@ fn column_names(datasets: &[&Dataset], query: &Query) -> Result<Vec<String>> {
     Ok(datasets.iter().flat_map(|d| &d.columns).filter(|c| c.shown).map(|c| c.name.clone()).collect())
 }
 
+/// A column and its wanted value.
+struct Filter {
+    /// Paths, and whether what stands there is an error code of Entra ID or its word.
+    candidates: Vec<(Member, bool)>,
+    wanted: String,
+    /// What the wanted value means for error codes.
+    outcome: Option<Outcome>,
+}
+
+/// Success and failure as sign-ins tell them: by error code, and by word in the portal's download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Success,
+    Failure,
+}
+
+/// Members that hold an error code of Entra ID, 0 for success, or say the same in a word. Other
+/// numbers (HTTP status, event level) are no such codes.
+const CODES: [&str; 5] =
+    ["status/errorCode", "properties/status/errorCode", "Sign-in error code", "Status", "ResultType"];
+
+impl Outcome {
+    /// What a wanted status asks for, in normal form.
+    fn of(wanted: &str) -> Option<Outcome> {
+        match wanted {
+            "success" | "0" => Some(Outcome::Success),
+            "failure" => Some(Outcome::Failure),
+            _ => None,
+        }
+    }
+
+    fn matches(self, value: &str) -> bool {
+        let code = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+        match self {
+            Outcome::Success => value == "0" || value.eq_ignore_ascii_case("success"),
+            Outcome::Failure => code && value != "0",
+        }
+    }
+}
+
+impl Filter {
+    fn new(name: &str, paths: &[String], wanted: &str) -> Self {
+        let wanted = normal(wanted);
+        Filter {
+            candidates: paths.iter().map(|p| (Member::new(p), CODES.contains(&p.as_str()))).collect(),
+            outcome: Outcome::of(&wanted).filter(|_| name == "status"),
+            wanted,
+        }
+    }
+
+    fn takes(&self, line: &[u8]) -> bool {
+        self.candidates.iter().any(|(path, code)| {
+            let outcome = self.outcome.filter(|_| *code);
+            path.values(line).iter().any(|value| {
+                matches(value, &self.wanted) || outcome.is_some_and(|outcome| outcome.matches(value))
+            })
+        })
+    }
+}
+
 struct Reader {
     /// Candidate paths of each column asked for; empty where the dataset lacks the column.
     columns: Vec<Vec<Member>>,
-    filters: Vec<(Vec<Member>, String)>,
+    filters: Vec<Filter>,
     time: Vec<Member>,
     initiator: Vec<Member>,
 }
@@ -193,15 +253,14 @@ impl Reader {
         };
         let mut filters = Vec::new();
         for (name, wanted) in &query.filters {
-            let candidates = paths(name);
-            if candidates.is_empty() {
+            let Some(column) = dataset.columns.iter().find(|c| c.name == *name) else {
                 return Err(Error::new(
                     error::Kind::Usage,
                     format!("`{}` has no column `{name}`", dataset.id),
                 )
                 .hint("choose another dataset, or leave --dataset out"));
-            }
-            filters.push((candidates, normal(wanted)));
+            };
+            filters.push(Filter::new(name, &column.paths, wanted));
         }
         Ok(Reader {
             columns: names.iter().map(|name| paths(name)).collect(),
@@ -212,10 +271,8 @@ impl Reader {
     }
 
     fn row(&self, line: &[u8], query: &Query, counts: &mut Counts) -> Option<Row> {
-        for (candidates, wanted) in &self.filters {
-            if !candidates.iter().any(|path| path.values(line).iter().any(|value| matches(value, wanted))) {
-                return None;
-            }
+        if !self.filters.iter().all(|filter| filter.takes(line)) {
+            return None;
         }
         let time = self.time.iter().find_map(|path| time::parse(&path.first(line)?));
         if query.since.is_some() || query.to.is_some() {
@@ -286,5 +343,27 @@ mod tests {
         assert!(matches("u-5ruvv4drp33lo@d-4t3ff5tundavp.example", "u-5ruvv4drp33lo"));
         assert!(matches("Success", "success"));
         assert!(!matches("Successful", "success"));
+    }
+
+    #[test]
+    fn success_and_failure_ask_for_error_codes_of_sign_ins_and_for_words_elsewhere() {
+        let paths = ["status/errorCode", "Sign-in error code", "Status"].map(str::to_owned);
+        let takes = |wanted: &str, line: &str| Filter::new("status", &paths, wanted).takes(line.as_bytes());
+        let (good, bad) = (r#"{"status":{"errorCode":0}}"#, r#"{"status":{"errorCode":50126}}"#);
+        let portal = r#"{"Status":"Success","Sign-in error code":""}"#;
+        let asked = r#"{"Status":"Interrupted","Sign-in error code":"50140"}"#;
+        for (wanted, taken) in [
+            ("Success", [true, false, true, false]),
+            ("0", [true, false, true, false]),
+            ("failure", [false, true, false, true]),
+            ("50126", [false, true, false, false]),
+            ("interrupted", [false, false, false, true]),
+        ] {
+            assert_eq!([good, bad, portal, asked].map(|line| takes(wanted, line)), taken, "{wanted}");
+        }
+        let level = Filter::new("status", &["Level".to_owned()], "failure");
+        assert!(!level.takes(br#"{"Level":"4"}"#));
+        let activity = Filter::new("activity", &paths, "failure");
+        assert!(!activity.takes(bad.as_bytes()));
     }
 }
