@@ -47,6 +47,31 @@ pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionar
     }
 }
 
+/// The folder that Entra Connect exports a server's configuration to: the name of the host follows.
+const EXPORTED: &[u8] = b"Exported-ServerConfiguration-";
+
+/// The host in the name of an exported configuration's folder, learned or not.
+pub(crate) fn exported(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
+    let mut at = start;
+    while let Some(dash) = memchr::memchr(b'-', &bytes[at..end]).map(|dash| at + dash) {
+        at = dash + 1;
+        let Some(head) = bytes[start..at].len().checked_sub(EXPORTED.len()).map(|head| start + head) else {
+            continue;
+        };
+        if !bytes[head..at].eq_ignore_ascii_case(EXPORTED) {
+            continue;
+        }
+        let part = |b: &u8| is_word_byte(*b) || *b == b'.' || *b == b'-';
+        let mut stop = at + bytes[at..end].iter().take_while(|b| part(b)).count();
+        while stop > at && !is_word_byte(bytes[stop - 1]) {
+            stop -= 1;
+        }
+        if stop > at {
+            spans.push(Span { start: at, end: stop, rank: rank::HOST, what: What::Value(Kind::Host) });
+        }
+    }
+}
+
 fn name_kind(name: &str, dictionary: &Dictionary) -> Option<Kind> {
     let (head, end) = name.rsplit_once('.')?;
     if matches!(end.len(), 2 | 3) && ROUTING.iter().any(|suffix| ends_without_case(name, suffix)) {
@@ -84,6 +109,21 @@ fn ends_without_case(name: &str, suffix: &str) -> bool {
 mod tests {
     use super::super::super::learn::Learner;
     use super::*;
+
+    #[test]
+    fn the_host_of_an_exported_configuration_is_found_unlearned() {
+        for (text, host) in [
+            ("Exported-ServerConfiguration-DC01", Some("DC01")),
+            ("exported-serverconfiguration-sync-srv.corp.local", Some("sync-srv.corp.local")),
+            ("x_Exported-ServerConfiguration-AD.", Some("AD")),
+            ("Exported-ServerConfiguration-", None),
+            ("ServerConfiguration-DC01", None),
+        ] {
+            let mut spans = Vec::new();
+            exported(text.as_bytes(), 0, text.len(), &mut spans);
+            assert_eq!(spans.first().map(|span| &text[span.start..span.end]), host, "{text}");
+        }
+    }
 
     #[test]
     fn names_below_learned_domains_and_tenant_suffixes() {

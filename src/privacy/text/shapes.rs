@@ -117,6 +117,9 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
     if has(DOT | LETTER) {
         host::names(text, start, end, dictionary, spans);
     }
+    if dashes >= 2 {
+        host::exported(bytes, start, end, spans);
+    }
     if has(BACKSLASH) {
         account::backslashes(text, start, end, dictionary, spans);
     }
