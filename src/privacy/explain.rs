@@ -65,7 +65,8 @@ impl Rules {
         let mut search = Search { rules: self, asked, names, found: Vec::new(), seen: HashSet::new() };
         let question = States::start(&[(0, &search.asked)]);
         search.below(root, question, self.start(&stream.dataset), "");
-        search.found.sort_by(|a, b| a.path.cmp(&b.path));
+        // Annotations of the protocol come last: hardly anybody asks for them.
+        search.found.sort_by(|a, b| (a.path.contains("/@"), &a.path).cmp(&(b.path.contains("/@"), &b.path)));
         search.found.dedup_by(|a, b| a.path == b.path);
         if search.found.is_empty() {
             return Err(Error::usage(
