@@ -3,7 +3,7 @@
 use super::args::{Info, Unpack, Verify};
 use super::ui::{self, Ui};
 use super::{reading, when};
-use crate::bundle::{self, Check, Manifest, Standing, Verification};
+use crate::bundle::{self, Check, Manifest, Standing, Verification, Verified};
 use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::inspect::summary;
@@ -39,7 +39,7 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     if ui.json {
         ui::print_json(&found.report())?;
     } else {
-        ui::print(&text(&found))?;
+        ui::print(&text(&found)?)?;
         if let Some(error) = reading::refusal(&found) {
             ui.failure(&error);
         }
@@ -47,7 +47,7 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     Ok(found.code())
 }
 
-fn text(found: &Verification) -> String {
+fn text(found: &Verification) -> Result<String> {
     let mut out = String::new();
     for signer in &found.signers {
         let role = signer
@@ -69,18 +69,41 @@ fn text(found: &Verification) -> String {
         out += &format!("signature {standing}: {role} sha256 {} {who}\n", ui::grouped(fingerprint));
     }
     if found.code() == 0
-        && let Some(manifest) = &found.manifest
+        && let Some(verified) = &found.verified
     {
-        out += &head(manifest);
+        out += &head(verified.manifest(), records(verified)?.values().sum());
         out += &format!("verified  origin and integrity proven\n{MEANING}\n");
     }
     for warning in &found.warnings {
         out += &format!("warning   {warning}\n");
     }
-    out
+    Ok(out)
 }
 
-fn head(manifest: &Manifest) -> String {
+/// Records of each part. The manifest counts those of JSON lines and text; an XML part has an index
+/// with a line for each.
+fn records(bundle: &Verified) -> Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    for entry in bundle.manifest().entries.iter().filter(|entry| entry.part.is_some()) {
+        let rows = match entry.rows {
+            Some(rows) => rows,
+            None => match index_of(&entry.path) {
+                Some(index) => memchr::memchr_iter(b'\n', &bundle.read(&index)?).count() as u64,
+                None => 0,
+            },
+        };
+        counts.insert(entry.path.clone(), rows);
+    }
+    Ok(counts)
+}
+
+/// `data/onprem/x/part-00000.xml` → `meta/index/onprem/x/part-00000.jsonl`.
+fn index_of(part: &str) -> Option<String> {
+    let (name, _) = part.strip_prefix("data/")?.rsplit_once('.')?;
+    Some(format!("meta/index/{name}.jsonl"))
+}
+
+fn head(manifest: &Manifest, records: u64) -> String {
     let learned = &manifest.totals.learned;
     format!(
         "bundle    {}   made {} by {} {}\ncase      {}\npolicy    {}   {}\nholds     {} records, {} in {} entries\n",
@@ -91,7 +114,7 @@ fn head(manifest: &Manifest) -> String {
         manifest.case.reference.as_deref().unwrap_or("none"),
         manifest.policy.id.as_deref().unwrap_or("the customer's own"),
         summary::learned(learned.names, &learned.from),
-        ui::thousands(manifest.totals.rows),
+        ui::thousands(records),
         ui::size(manifest.totals.raw_bytes),
         ui::thousands(manifest.totals.entries),
     )
@@ -121,22 +144,21 @@ pub fn info(ui: Ui, args: &Info) -> Result<u8> {
     }
     let mut out = String::new();
     if !args.missing {
-        out += &head(manifest);
-        out += &format!("\n{}\n", ui::plain(&datasets(manifest)));
+        let counts = records(&bundle)?;
+        out += &head(manifest, counts.values().sum());
+        out += &format!("\n{}\n", ui::plain(&datasets(manifest, &counts)));
     }
     out += &missing(manifest, &collection);
     ui::print(&out)?;
     Ok(0)
 }
 
-fn datasets(manifest: &Manifest) -> Table {
-    type Row = (Option<u64>, u64, Option<String>, Option<String>);
-    let mut rows: BTreeMap<(String, &str), Row> = BTreeMap::new();
+fn datasets(manifest: &Manifest, counts: &BTreeMap<String, u64>) -> Table {
+    let mut rows: BTreeMap<(String, &str), (u64, u64, Option<String>, Option<String>)> = BTreeMap::new();
     for entry in &manifest.entries {
         if let Some(part) = &entry.part {
             let row = rows.entry((part.dataset.clone(), part.source.id())).or_default();
-            // XML parts have no row count in the manifest; their index has.
-            row.0 = entry.rows.map(|rows| row.0.unwrap_or(0) + rows).or(row.0);
+            row.0 += counts.get(&entry.path).copied().unwrap_or(0);
             row.1 += entry.size;
             row.2 = [row.2.take(), part.min_time.clone()].into_iter().flatten().min();
             row.3 = row.3.take().max(part.max_time.clone());
@@ -150,7 +172,7 @@ fn datasets(manifest: &Manifest) -> Table {
         table.add_row([
             dataset,
             source.to_owned(),
-            records.map(ui::thousands).unwrap_or_else(|| "-".into()),
+            ui::thousands(records),
             ui::size(bytes),
             cut(from),
             cut(to),
