@@ -14,6 +14,9 @@ use std::io::{BufWriter, Write as _};
 
 /// Rows of a table before it is printed and a new one begins: memory stays bounded.
 const TABLE_ROWS: usize = 500;
+/// Characters of a sentence that a table shows where the user named no columns. Every other format,
+/// every named column and everything that may be copied into a filter is whole.
+const TABLE_CELL: usize = 48;
 
 /// Runs `records`.
 pub fn run(ui: Ui, args: &Records) -> Result<u8> {
@@ -21,7 +24,7 @@ pub fn run(ui: Ui, args: &Records) -> Result<u8> {
     let query = query(args, now)?;
     let bundle = reading::open(&args.bundle, &args.trust)?;
     let format = if ui.json && args.format == Format::Table { Format::Json } else { args.format };
-    let mut out = Printer::new(format);
+    let mut out = Printer::new(format, args.columns.is_empty());
     let limit = args.limit.unwrap_or(usize::MAX);
     let mut printed = 0;
     let printer = std::cell::RefCell::new(&mut out);
@@ -81,6 +84,8 @@ fn query(args: &Records, now: Timestamp) -> Result<Query> {
 
 struct Printer {
     format: Format,
+    /// Whether a table may shorten cells.
+    short: bool,
     columns: Vec<String>,
     held: Vec<Vec<String>>,
     out: BufWriter<std::io::Stdout>,
@@ -88,9 +93,10 @@ struct Printer {
 }
 
 impl Printer {
-    fn new(format: Format) -> Self {
+    fn new(format: Format, short: bool) -> Self {
         Printer {
             format,
+            short,
             columns: Vec::new(),
             held: Vec::new(),
             out: BufWriter::new(std::io::stdout()),
@@ -111,7 +117,8 @@ impl Printer {
         self.rows += 1;
         match self.format {
             Format::Table => {
-                self.held.push(row.cells.iter().map(|cell| visible(cell)).collect());
+                let cells = row.cells.iter().map(|cell| visible(cell));
+                self.held.push(if self.short { cells.map(shortened).collect() } else { cells.collect() });
                 if self.held.len() == TABLE_ROWS { self.table() } else { Ok(()) }
             }
             Format::Csv => self.csv(&row.cells),
@@ -173,6 +180,17 @@ impl Printer {
     }
 }
 
+/// Fits a cell to a table: times to the second, long text cut with `…`.
+fn shortened(cell: String) -> String {
+    if let Ok(time) = cell.parse::<Timestamp>() {
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    }
+    match cell.char_indices().nth(TABLE_CELL).filter(|_| cell.contains(' ')) {
+        Some((cut, _)) => format!("{}…", cell[..cut].trim_end()),
+        None => cell,
+    }
+}
+
 /// A cell that a spreadsheet would take for a formula gets an apostrophe before it.
 fn unformula(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
@@ -200,5 +218,16 @@ mod tests {
             assert!(unformula(cell).starts_with('\''));
         }
         assert_eq!(unformula("u-5ruvv4drp33lo"), "u-5ruvv4drp33lo");
+    }
+
+    #[test]
+    fn a_table_shows_seconds_and_cuts_sentences() {
+        assert_eq!(shortened("2026-11-17T00:41:32.3458328Z".into()), "2026-11-17T00:41:32Z");
+        assert_eq!(shortened("50126".into()), "50126");
+        let upn = "u-tx74x52lqmqpj@d-5bcwmtl6i2bzd.example";
+        assert_eq!(shortened(upn.into()), upn);
+        let guest = format!("u-tx74x52lqmqpj_{upn}");
+        assert_eq!(shortened(guest.clone()), guest);
+        assert_eq!(shortened("ä ".repeat(30)), format!("{}…", "ä ".repeat(24).trim_end()));
     }
 }

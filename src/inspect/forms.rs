@@ -65,10 +65,15 @@ pub fn of(names: &Pseudonymizer, value: &str) -> Vec<Form> {
         add("group_name", value, names.token(Letter::G, value));
         add("org_unit", value, names.token(Letter::O, value));
         add("free_attribute", value, names.token(Letter::A, value));
-        add("puid", value, names.token(Letter::K, value));
-        add("domain", value, names.domain(value));
-        if !value.contains('.') {
-            add("domain", value, names.token(Letter::D, value));
+        // Neither has spaces; a list of forms that cannot be is no help.
+        if !value.contains(char::is_whitespace) {
+            if !value.contains('.') {
+                add("puid", value, names.token(Letter::K, value));
+            }
+            add("domain", value, names.domain(value));
+            if !value.contains('.') {
+                add("domain", value, names.token(Letter::D, value));
+            }
         }
     }
     forms
