@@ -8,6 +8,7 @@ mod bundle;
 mod catalogue;
 mod cli;
 mod demo;
+mod demo_bundle;
 mod pseudonyms;
 mod real_data;
 mod redaction;

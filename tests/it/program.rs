@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 /// A fresh machine: home folders below a temporary folder.
 pub struct Machine {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    _removed_at_the_end: Option<tempfile::TempDir>,
 }
 
 /// What a run left.
@@ -22,12 +23,24 @@ pub struct Ran {
 impl Machine {
     /// A machine on which the program never ran.
     pub fn new() -> Self {
-        Machine { folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        Machine { folder: folder.path().to_owned(), _removed_at_the_end: Some(folder) }
+    }
+
+    /// A machine that tests share. Statics are never dropped, so its folder lies below the build
+    /// folder and is emptied when the next run begins.
+    pub fn shared(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        std::fs::create_dir_all(&folder).unwrap();
+        Machine { folder, _removed_at_the_end: None }
     }
 
     /// A path below the working folder.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// Writes a file and gives its path.
@@ -43,7 +56,7 @@ impl Machine {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entra-bundle"));
         command
             .args(args)
-            .current_dir(self.folder.path())
+            .current_dir(&self.folder)
             .env("ENTRA_BUNDLE_STATE", self.path("state"))
             .env("ENTRA_BUNDLE_CONFIG", self.path("config"))
             .stdin(Stdio::null());
