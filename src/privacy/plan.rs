@@ -157,7 +157,7 @@ pub struct Plan<'r> {
     nodes: Vec<Node>,
     slots: Vec<Slot>,
     shared: HashMap<(Option<TypeId>, States), NodeId>,
-    prunable: HashMap<TypeId, bool>,
+    prunable: HashMap<(TypeId, States), bool>,
     root: SlotId,
 }
 
@@ -287,6 +287,12 @@ impl<'r> Plan<'r> {
             return None;
         }
         Some(self.member(node, name.as_bytes(), || name.to_owned()).slot)
+    }
+
+    /// The attribute `@name` of an XML element, if the catalogue or a selector names it.
+    pub fn attribute(&mut self, node: NodeId, name: &str) -> Option<SlotId> {
+        let slot = self.member(node, name.as_bytes(), || name.to_owned()).slot;
+        (self.slot(slot).name == fold(name)).then_some(slot)
     }
 
     /// Whether the type of a node has rows for named members.
@@ -530,7 +536,7 @@ impl<'r> Plan<'r> {
         let (act, kind) = match settled {
             Settled::Drop(kind) => (Act::Drop, kind),
             Settled::Object(of) => {
-                let all_dropped = states.is_empty() && of.is_some_and(|of| self.all_dropped(of));
+                let all_dropped = of.is_some_and(|of| self.all_dropped(of, &states));
                 if all_dropped {
                     (Act::Drop, None)
                 } else {
@@ -559,41 +565,52 @@ impl<'r> Plan<'r> {
     }
 
     /// Whether nothing of an object of this type can stay.
-    fn all_dropped(&mut self, of: TypeId) -> bool {
-        if let Some(known) = self.prunable.get(&of) {
+    fn all_dropped(&mut self, of: TypeId, states: &States) -> bool {
+        let Some(rules) = self.rules else { return false };
+        if states.has_named_progress(|index| rules.selector(index)) {
+            return false;
+        }
+        if let Some(known) = self.prunable.get(&(of, states.clone())) {
             return *known;
         }
-        let Some(rules) = self.rules else { return false };
-        let mut open = vec![of];
-        let mut seen = vec![of];
-        let mut dropped = self.catalogue.record_type(of).fields.keys().any(|name| name != TEXT);
-        while let Some(of) = open.pop() {
-            let of = self.catalogue.record_type(of);
-            for (name, field) in of
-                .fields
-                .iter()
-                .map(|(name, field)| (name.as_str(), field))
-                .chain(of.rest.iter().map(|rest| ("*", rest)))
-            {
-                match rules.plain(&fold(name), Some(field)) {
-                    Some(Settled::Drop(_)) | None => {}
-                    // The name of a type alone says nothing; the text form of an object of which
-                    // nothing stays does not stay either.
-                    _ if name.eq_ignore_ascii_case("@odata.type") || name == TEXT => {}
-                    Some(Settled::Leaf(leaf)) if never_written(&leaf) => {}
-                    Some(Settled::Object(Some(inner))) => {
-                        if !seen.contains(&inner) {
-                            seen.push(inner);
-                            open.push(inner);
-                        }
-                    }
-                    _ => dropped = false,
-                }
-            }
-        }
-        self.prunable.insert(of, dropped);
+        let dropped = self.catalogue.record_type(of).fields.keys().any(|name| name != TEXT)
+            && nothing_stays(rules, self.catalogue, of, states);
+        self.prunable.insert((of, states.clone()), dropped);
         dropped
     }
+}
+
+fn nothing_stays(rules: &Rules, catalogue: &Catalogue, of: TypeId, states: &States) -> bool {
+    let mut open = vec![(of, states.clone())];
+    let mut seen = open.clone();
+    while let Some((of, states)) = open.pop() {
+        let of = catalogue.record_type(of);
+        let rest = of.rest.iter().map(|rest| ("*", rest));
+        for (name, field) in of.fields.iter().map(|(name, field)| (name.as_str(), field)).chain(rest) {
+            let name = fold(name);
+            let below = states.member(&name, |index| rules.selector(index));
+            let element = below.element(|index| rules.selector(index));
+            if [&below, &element].iter().any(|at| !at.matched(|index| rules.selector(index)).is_empty()) {
+                return false;
+            }
+            match rules.plain(&name, Some(field)) {
+                Some(Settled::Drop(_)) | None => {}
+                // The name of a type alone says nothing; the text form of an object of which
+                // nothing stays does not stay either.
+                _ if name == "@odata.type" || name == TEXT => {}
+                Some(Settled::Leaf(leaf)) if never_written(&leaf) => {}
+                Some(Settled::Object(Some(inner))) => {
+                    let next = (inner, below);
+                    if !seen.contains(&next) {
+                        seen.push(next.clone());
+                        open.push(next);
+                    }
+                }
+                _ => return false,
+            }
+        }
+    }
+    true
 }
 
 /// A leaf whose value is always dropped: a part of a place below the level that stays.

@@ -262,9 +262,10 @@ impl Rules {
                 private_selectors += 1;
                 continue;
             };
-            let action = rule.says.action.and_then(|action| {
-                Some(Label::new(serde_json::to_value(action).ok()?.as_str()?.to_owned()).ok()?)
-            });
+            let action = rule
+                .says
+                .action
+                .and_then(|action| Label::new(serde_json::to_value(action).ok()?.as_str()?.to_owned()).ok());
             exceptions.push(StatedException { dataset, select, action, kind: rule.says.kind });
         }
         let mut kinds = BTreeMap::new();

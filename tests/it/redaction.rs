@@ -447,6 +447,31 @@ fn xml_keeps_structure_and_loses_secrets() {
     well_formed(&out.concat());
 }
 
+#[test]
+fn an_xml_selector_names_one_attribute() {
+    let stream = Stream::new(Source::OnPrem, "aadc_csexport");
+    let xml = r#"<cs-object owner="CN=Greta Schmidt,DC=contoso,DC=com" other="CN=Greta Schmidt,DC=contoso,DC=com"><attr owner="x"/></cs-object>"#;
+    let text = with(
+        r#""exceptions": [ { "id": "e", "dataset": "aadc_csexport", "select": "xml://cs-object/@owner", "kind": "dn", "reason": "a new attribute" } ]"#,
+    );
+    let out = redact(&policy(&text), &stream, Form::Xml, &[xml]).0.remove(0);
+    assert_eq!(
+        out,
+        r#"<cs-object owner="CN=n-43gfkslfdaupb,DC=d-4t3ff5tundavp,DC=example"><attr/></cs-object>"#
+    );
+}
+
+#[test]
+fn an_exception_parses_by_a_sibling_and_a_table() {
+    let text = with(
+        r#""exceptions": [ { "id": "e", "dataset": "directory_audits", "select": "/mine/value", "do": "parse", "as": "json",
+            "by": "../key", "table": "builtin:additionalDetail", "reason": "pairs of our own", "ticket": "t", "until": "2027-01-01" } ]"#,
+    );
+    let record = r#"{"mine":{"value":"[\"greta@contoso.com\"]","key":"UPN"}}"#;
+    let out = json(&policy(&text), "directory_audits", record);
+    assert!(out.starts_with(r#"{"mine":{"value":"[\"u-"#) && !out.contains("greta"), "{out}");
+}
+
 fn well_formed(xml: &str) {
     let mut reader = quick_xml::Reader::from_str(xml);
     let mut depth = 0i32;

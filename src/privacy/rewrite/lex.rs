@@ -176,7 +176,7 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
             b'u' => {
                 let unit = hex4(rest, at + 2);
                 used = at + 6;
-                let mut found = unit.and_then(|u| char::from_u32(u));
+                let mut found = unit.and_then(char::from_u32);
                 if let (Some(high @ 0xD800..=0xDBFF), Some("\\u")) = (unit, rest.get(at + 6..at + 8))
                     && let Some(low @ 0xDC00..=0xDFFF) = hex4(rest, at + 8)
                 {

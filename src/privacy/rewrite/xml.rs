@@ -73,9 +73,8 @@ pub fn record(
                 }
             }
             Event::Empty(element) if skipping == 0 => {
-                if enter(plan, nodes, &open, &element, false, out)?.is_some() {
-                    out.extend_from_slice(b"/>");
-                }
+                let entered = enter(plan, nodes, &open, &element, false, out)?;
+                out.extend_from_slice(if entered.is_some() { b"/>" } else { b"" });
             }
             Event::End(element) => {
                 if skipping > 0 {
@@ -222,7 +221,7 @@ fn attribute(
     } else {
         let Some(node) = node else { return };
         let key = format!("@{name}");
-        let Some(slot) = plan.declared(node, &key) else {
+        let Some(slot) = plan.attribute(node, &key) else {
             let found = plan.member(node, key.as_bytes(), || key.clone()).slot;
             // The row `*` stands for elements.
             plan.counts(found).dropped += 1;
