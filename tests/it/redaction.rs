@@ -217,9 +217,9 @@ fn exceptions_alter_exactly_the_selected_fields() {
         assert_eq!(out, expected, "{selector}");
     }
     // A label adds a field that the catalogue does not know.
-    let text = with(&format!(
-        r#""exceptions": [ {{ "id": "e", "dataset": "*", "select": "/mystery/deep", "kind": "upn", "reason": "a new field" }} ]"#
-    ));
+    let text = with(
+        r#""exceptions": [ { "id": "e", "dataset": "*", "select": "/mystery/deep", "kind": "upn", "reason": "a new field" } ]"#,
+    );
     let out = redact(&policy(&text), &stream, Form::Json, &[record]).0.remove(0);
     let mut expected = plain.clone();
     expected["mystery"] = serde_json::json!({"deep": plain["userPrincipalName"]});
