@@ -1,6 +1,6 @@
 //! Looks up members of a JSON record by path, as the catalogue names times, keys and columns.
 //!
-//! A path is `a/b`; names compare by [`fold`](super::fold), arrays are transparent, and a string that
+//! A path is `a/b`; names compare by [`super::fold`], arrays are transparent, and a string that
 //! holds JSON is entered like the object it holds. Only what the path names is decoded.
 
 use super::fold;

@@ -100,11 +100,9 @@ impl Setup {
         let today = Timestamp::now().to_string();
         let rules = Rules::resolve_on(&policy, Catalogue::builtin(), Some(&today))?;
         let nonce = policy::nonce(&policy)?;
-        if let Some(case) = &args.case {
-            if !bundle::grammar::is_reference(case) {
-                return Err(Error::usage("the case reference is not allowed")
-                    .hint("letters, digits, `.`, `_` and `-`, at most 64"));
-            }
+        if args.case.as_deref().is_some_and(|case| !bundle::grammar::is_reference(case)) {
+            return Err(Error::usage("the case reference is not allowed")
+                .hint("letters, digits, `.`, `_` and `-`, at most 64"));
         }
         let signing = key::signing(ui, args.sign_key.as_deref())?;
         let (key, key_file) = key::incident(ui, args.key.as_deref())?;

@@ -1,7 +1,7 @@
 //! The command line: arguments, terminal, clock and environment. Nothing below reads any of them.
 //!
 //! One file per command. Each returns the exit code of a run that did what it should; failures are
-//! [`Error`](crate::error::Error)s, whose kind decides the code.
+//! [`Error`]s, whose kind decides the code.
 
 mod args;
 mod collect;

@@ -69,7 +69,7 @@ fn show(ui: Ui, policy: &Policy) -> Result<u8> {
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     for kind in Kind::all() {
         let rule = policy.rule(kind).in_force(Some(today));
-        table.add_row([kind.id(), &rule.treatment.id().to_owned(), &rule.origin, &rule.reason]);
+        table.add_row([kind.id(), rule.treatment.id(), &rule.origin, &rule.reason]);
     }
     let exceptions = policy.exceptions().len();
     ui::print(&format!(

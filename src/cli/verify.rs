@@ -154,7 +154,9 @@ pub fn info(ui: Ui, args: &Info) -> Result<u8> {
 }
 
 fn datasets(manifest: &Manifest, counts: &BTreeMap<String, u64>) -> Table {
-    let mut rows: BTreeMap<(String, &str), (u64, u64, Option<String>, Option<String>)> = BTreeMap::new();
+    /// Records, bytes, earliest and latest time.
+    type Row = (u64, u64, Option<String>, Option<String>);
+    let mut rows: BTreeMap<(String, &str), Row> = BTreeMap::new();
     for entry in &manifest.entries {
         if let Some(part) = &entry.part {
             let row = rows.entry((part.dataset.clone(), part.source.id())).or_default();

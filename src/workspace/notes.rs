@@ -21,7 +21,7 @@ pub struct UnitNote {
     pub cursor: Option<Cursor>,
     /// How it ended.
     pub end: Option<End>,
-    /// What was left out or damaged, at most [`MOST_FAULTS`] one by one.
+    /// What was left out or damaged, the first hundred one by one.
     pub faults: Vec<Fault>,
     /// Which records of which stream are its own.
     pub spans: Vec<Span>,

@@ -570,15 +570,15 @@ fn real_records_stay_json_and_lose_their_addresses() {
     let mail =
         regex::Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").unwrap();
     let files = [
-        ("panther/microsoft_rules.jsonl", Source::O365, "unified_audit"),
+        ("panther/microsoft_rules.jsonl", Source::O365, "o365_audit_azureactivedirectory"),
         ("graph-docs/responses-v1.0.jsonl", Source::Graph, "users"),
     ];
     let mut seen = 0;
     for (file, source, dataset) in files {
-        let Ok(text) = std::fs::read_to_string(folder.join("data").join(file)) else { continue };
+        let text = std::fs::read_to_string(folder.join("data").join(file)).unwrap();
         let lines: Vec<&str> =
             text.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()).collect();
-        let Some(_) = Catalogue::builtin().dataset(dataset) else { continue };
+        assert!(Catalogue::builtin().dataset(dataset).is_some(), "{dataset}");
         for name in ["minimal", "balanced", "strict"] {
             let (out, _) = redact(&preset(name), &Stream::new(source, dataset), Form::Json, &lines);
             for (line, out) in lines.iter().zip(out) {
