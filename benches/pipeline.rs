@@ -1,0 +1,310 @@
+//! Every step of the pipeline over the same bytes in one run, each beside the baseline: zlib-rs at
+//! level 6 over those bytes. One thread; CPU time where the system tells it. Figures, no judgement:
+//! compare the ratios, they carry from machine to machine.
+//!
+//! `cargo bench --bench pipeline` (`-- MIB`, default 32).
+
+#[path = "generate.rs"]
+mod generate;
+
+use entra_bundle::bundle::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
+use entra_bundle::bundle::{
+    Check, Completeness, Draft, Learned, ManifestFacts, PackedPart, PartFacts, PartWriter, Trust, path,
+    verify,
+};
+use entra_bundle::catalogue::{Catalogue, Layout, Source, Stream};
+use entra_bundle::crypto::{Algorithm, PublicKey, SigningKey, sha256};
+use entra_bundle::kind::Kind;
+use entra_bundle::privacy::leak::LeakCheck;
+use entra_bundle::privacy::renderer::Renderer;
+use entra_bundle::privacy::{
+    Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules, TextEngine,
+};
+use entra_bundle::record::{Form, Raw, Redacted, Statement};
+use entra_bundle::source::local::{LocalFiles, Options};
+use entra_bundle::source::{Item, Source as _};
+use entra_bundle::workspace::{Workspace, WorkspaceKey};
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 3;
+
+/// CPU time of this thread so far; without that, the time on the wall.
+fn clock() -> Duration {
+    thread_local!(static START: Instant = Instant::now());
+    let cpu = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = cpu.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| START.with(Instant::elapsed), Duration::from_nanos)
+}
+
+/// The best of some rounds, and what the last one gave.
+fn best<T>(mut step: impl FnMut() -> T) -> (Duration, T) {
+    let mut timed = || {
+        let start = clock();
+        let result = black_box(step());
+        (clock().saturating_sub(start), result)
+    };
+    let first = timed();
+    (1..ROUNDS).map(|_| timed()).fold(first, |best, next| (best.0.min(next.0), next.1))
+}
+
+/// The rows for one sort of data.
+struct Table {
+    bytes: u64,
+    baseline: Duration,
+}
+
+impl Table {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let (baseline, packed) = best(|| deflate(bytes));
+        let table = Table { bytes: bytes.len() as u64, baseline };
+        println!("\n{name}: {:.1} MB", bytes.len() as f64 / 1e6);
+        println!("  {:<44} {:>9} {:>10} {:>9}", "step", "s CPU", "MB/s", "x deflate");
+        let ratio = bytes.len() as f64 / packed as f64;
+        table.row(&format!("deflate 6, zlib-rs (ratio {ratio:.1}) = baseline"), baseline);
+        table
+    }
+
+    fn row(&self, step: &str, time: Duration) {
+        let seconds = time.as_secs_f64().max(1e-9);
+        let speed = self.bytes as f64 / 1e6 / seconds;
+        println!("  {step:<44} {seconds:>9.3} {speed:>10.0} {:>9.2}", seconds / self.baseline.as_secs_f64());
+    }
+}
+
+fn deflate(bytes: &[u8]) -> usize {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything").len()
+}
+
+/// Everything the privacy steps need, learned from the users.
+struct Privacy {
+    rules: Rules,
+    names: Pseudonymizer,
+    dictionary: Dictionary,
+}
+
+impl Privacy {
+    fn learn(users: &[Value]) -> Self {
+        let policy = Policy::builtin("balanced").expect("the preset is there");
+        let rules = Rules::resolve(&policy, Catalogue::builtin()).expect("the preset resolves");
+        let names = Pseudonymizer::new(&IncidentKey::from_bytes([7; 32])).expect("a key");
+        let mut learner = Learner::new();
+        for user in users {
+            for (member, kind) in [
+                ("userPrincipalName", Kind::Upn),
+                ("mail", Kind::Upn),
+                ("displayName", Kind::PersonName),
+                ("id", Kind::ObjectId),
+                ("onPremisesSamAccountName", Kind::Account),
+            ] {
+                if let Some(value) = user.get(member).and_then(Value::as_str) {
+                    learner.learn(kind, value, "users");
+                }
+            }
+        }
+        Privacy { rules, names, dictionary: learner.freeze() }
+    }
+}
+
+fn raws(bytes: &[u8]) -> impl Iterator<Item = Raw> + '_ {
+    bytes
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| Raw::new(line.to_vec(), Form::Json))
+}
+
+fn split(path: &Path) -> u64 {
+    let stop = AtomicBool::new(false);
+    let source = LocalFiles::new(vec![path.to_owned()], Options::new(&stop)).expect("the file is there");
+    let mut records = 0;
+    for unit in source.units().expect("units") {
+        let mut items = source.open(&unit, None).expect("the unit opens");
+        while let Some(item) = items.next() {
+            records += u64::from(matches!(item.expect("an item"), Item::Record(..)));
+        }
+    }
+    assert!(records > 0, "the generated file is not recognised");
+    records
+}
+
+fn json(name: &str, dataset: &str, bytes: &[u8], privacy: &Privacy, folder: &Path) {
+    let table = Table::new(name, bytes);
+    let stream = Stream::new(Source::Graph, dataset);
+    let file = folder.join("input.jsonl");
+    std::fs::write(&file, bytes).expect("room on the disk");
+    table.row("source: split and recognise", best(|| split(&file)).0);
+
+    table.row("workspace: encrypt and write", best(|| spool(&stream, bytes, folder)).0);
+    let workspace =
+        Workspace::open(&folder.join("workspace"), &WorkspaceKey::from_bytes([9; 32])).expect("it opens");
+    let read = || {
+        let slices = workspace.streams()[0].slices;
+        (0..slices)
+            .flat_map(|at| workspace.slice(&stream, at).expect("a slice"))
+            .filter(|raw| raw.is_ok())
+            .count()
+    };
+    table.row("workspace: read and decrypt", best(read).0);
+    drop(workspace);
+
+    let (time, redacted) = best(|| {
+        let mut redactor = Redactor::new(&privacy.rules, &privacy.names, &privacy.dictionary, &stream)
+            .expect("the dataset is known");
+        raws(bytes).map(|raw| redactor.apply(raw).expect("a record")).collect::<Vec<Redacted>>()
+    });
+    table.row("rewrite", time);
+    finish(&table, &stream, Layout::Jsonl, &redacted, privacy, folder);
+}
+
+fn spool(stream: &Stream, bytes: &[u8], folder: &Path) {
+    let folder = folder.join("workspace");
+    let _ = std::fs::remove_dir_all(&folder);
+    let mut workspace =
+        Workspace::create(&folder, &WorkspaceKey::from_bytes([9; 32]), &json!({})).expect("created");
+    for raw in raws(bytes) {
+        workspace.append(stream, &raw).expect("room on the disk");
+    }
+    workspace.commit(&json!({})).expect("room on the disk");
+}
+
+/// What is done to redacted records: compression with checksums, leak check, reading again.
+fn finish(
+    table: &Table,
+    stream: &Stream,
+    layout: Layout,
+    redacted: &[Redacted],
+    privacy: &Privacy,
+    folder: &Path,
+) {
+    let pack = || {
+        let mut parts = Vec::new();
+        let mut part = PartWriter::new(stream, layout);
+        for record in redacted {
+            if part.raw_len() + record.bytes().len() as u64 + 1 > entra_bundle::bundle::PART_BYTES {
+                parts.push(
+                    std::mem::replace(&mut part, PartWriter::new(stream, layout)).finish().expect("a part"),
+                );
+            }
+            part.write(record, None).expect("a record");
+        }
+        parts.push(part.finish().expect("a part"));
+        parts
+    };
+    let (time, parts) = best(pack);
+    let left: usize = redacted.iter().map(|record| record.bytes().len() + 1).sum();
+    table.row(&format!("part: deflate, CRC, SHA-256 ({} % left)", 100 * left as u64 / table.bytes), time);
+    let check = LeakCheck::new(&privacy.dictionary, privacy.rules.treated(), Vec::new());
+    let (time, leaks) = best(|| {
+        let found = parts.iter().map(|part| check.check("part", &mut part.inflate()).expect("memory").len());
+        found.sum::<usize>()
+    });
+    table.row(&format!("leak check, inflate included ({leaks} findings)"), time);
+    let inflate =
+        || parts.iter().map(|p| std::io::copy(&mut p.inflate(), &mut std::io::sink()).expect("memory"));
+    table.row("inflate alone", best(|| inflate().sum::<u64>()).0);
+    let bytes: Vec<u8> =
+        parts.iter().flat_map(|part| part.inflate().bytes()).map(|b| b.expect("memory")).collect();
+    table.row("SHA-256 alone", best(|| sha256(&bytes)).0);
+    let key = SigningKey::from_pem(&SigningKey::generate(Algorithm::Ed25519).expect("a key")).expect("a key");
+    let out = folder.join("bundle.zip");
+    let size = seal(&out, parts, &key);
+    let trust = Trust::from_public_key(PublicKey::from_pem(&key.public_pem()).expect("a key"));
+    let (time, code) = best(|| verify(&out, &Check::new(trust.clone())).expect("it reads").code());
+    assert_eq!(code, 0, "the bundle does not verify");
+    table.row(&format!("verify a bundle of {:.1} MB", size as f64 / 1e6), time);
+}
+
+/// A bundle around the parts; its statements are the smallest ones that a reader takes.
+fn seal(out: &Path, parts: Vec<PackedPart>, key: &SigningKey) -> u64 {
+    let learned = Learned { names: 0, from: Vec::new() };
+    let mut draft = Draft::create(out, true).expect("the folder is there");
+    for part in parts {
+        let about = PartFacts {
+            min_time: None,
+            max_time: None,
+            label: Sensitivity::Pseudonymous,
+            learned: learned.clone(),
+        };
+        draft.append(part, about).expect("room on the disk");
+    }
+    for (path, text) in [
+        (path::COLLECTION, "{\"completeness\":{\"status\":\"complete\",\"datasets\":[]}}\n"),
+        (path::POLICY, "{}\n"),
+    ] {
+        draft.statement(path, &Statement::fixed(text)).expect("room on the disk");
+    }
+    let tool = |text: &str| text.to_owned();
+    let facts = ManifestFacts {
+        bundle_id: None,
+        created_at: tool("2026-11-20T09:00:00Z"),
+        tool: Tool { name: tool("bench"), version: tool("1"), git_commit: None, target: tool("none") },
+        tenant: Tenant { pseudonym: None, cloud: Cloud::Global },
+        case_reference: None,
+        window: Window { from: None, to: None },
+        policy_id: None,
+        policy_version: 1,
+        approved_digest: None,
+        catalogue_sha256: Catalogue::builtin().digest(),
+        pseudonyms: Pseudonyms {
+            key_id: tool("k-abcdefghij234"),
+            recipient: None,
+            key_held_by: None,
+            destroy_after: None,
+            ip_marked: true,
+            dictionary_digest: tool("0123456789abcdef"),
+        },
+        intended_recipients: Vec::new(),
+        learned,
+        completeness: Completeness::of(Vec::new()),
+    };
+    draft.seal(facts, key, &mut |_, _| Ok(())).expect("the bundle is sealed").size
+}
+
+fn text(bytes: &[u8], privacy: &Privacy) {
+    let table = Table::new("trace text", bytes);
+    let text = std::str::from_utf8(bytes).expect("the generator writes UTF-8");
+    let engine = TextEngine::new(&privacy.dictionary);
+    let mut renderer = Renderer::new(&privacy.rules, &privacy.names, &privacy.dictionary);
+    let (time, out) = best(|| {
+        let mut out = Vec::with_capacity(bytes.len());
+        text.split_inclusive("\r\n").for_each(|line| {
+            engine.scan(line, &mut renderer, &mut out);
+        });
+        out
+    });
+    table.row("scan as text", time);
+    let check = LeakCheck::new(&privacy.dictionary, privacy.rules.treated(), Vec::new());
+    let (time, leaks) = best(|| check.check("part", &mut &out[..]).expect("memory").len());
+    table.row(&format!("leak check ({leaks} findings)"), time);
+}
+
+fn main() {
+    let mib = std::env::args().skip(1).find_map(|argument| argument.parse::<u64>().ok()).unwrap_or(32);
+    if cfg!(debug_assertions) {
+        println!("built without optimization: the figures mean nothing");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bytes = mib << 20;
+    let tenant = generate::tenant(bytes, 20_000);
+    let users = generate::users(&tenant);
+    let (time, privacy) = best(|| Privacy::learn(&users));
+    println!(
+        "learn {} users: {:.3} s, {} names",
+        users.len(),
+        time.as_secs_f64(),
+        privacy.dictionary.names()
+    );
+    let (mut sign_ins, mut audits, mut trace) = (Vec::new(), Vec::new(), Vec::new());
+    generate::sign_ins(&tenant, bytes, &mut sign_ins).expect("memory");
+    generate::audits(&tenant, bytes / 4, &mut audits).expect("memory");
+    generate::trace(&users, bytes / 4, &mut trace).expect("memory");
+    json("sign-ins", "signins_interactive_user", &sign_ins, &privacy, folder.path());
+    json("audits", "directory_audits", &audits, &privacy, folder.path());
+    text(&trace, &privacy);
+}
