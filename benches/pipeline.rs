@@ -14,11 +14,9 @@ use entra_bundle::bundle::{
 };
 use entra_bundle::catalogue::{Catalogue, Layout, Source, Stream};
 use entra_bundle::crypto::{Algorithm, PublicKey, SigningKey, sha256};
-use entra_bundle::kind::Kind;
 use entra_bundle::privacy::leak::LeakCheck;
-use entra_bundle::privacy::renderer::Renderer;
 use entra_bundle::privacy::{
-    Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules, TextEngine,
+    Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules, Visitor,
 };
 use entra_bundle::record::{Form, Raw, Redacted, Statement};
 use entra_bundle::source::local::{LocalFiles, Options};
@@ -94,29 +92,23 @@ impl Privacy {
         let policy = Policy::builtin("balanced").expect("the preset is there");
         let rules = Rules::resolve(&policy, Catalogue::builtin()).expect("the preset resolves");
         let names = Pseudonymizer::new(&IncidentKey::from_bytes([7; 32])).expect("a key");
+        let stream = Stream::new(Source::Graph, "users");
+        let mut visitor = Visitor::new(Catalogue::builtin(), &stream).expect("users are known");
         let mut learner = Learner::new();
         for user in users {
-            for (member, kind) in [
-                ("userPrincipalName", Kind::Upn),
-                ("mail", Kind::Upn),
-                ("displayName", Kind::PersonName),
-                ("id", Kind::ObjectId),
-                ("onPremisesSamAccountName", Kind::Account),
-            ] {
-                if let Some(value) = user.get(member).and_then(Value::as_str) {
-                    learner.learn(kind, value, "users");
-                }
-            }
+            let raw = Raw::new(user.to_string().into_bytes(), Form::Json);
+            visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, "users"));
         }
         Privacy { rules, names, dictionary: learner.freeze() }
     }
 }
 
-fn raws(bytes: &[u8]) -> impl Iterator<Item = Raw> + '_ {
-    bytes
-        .split(|b| *b == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| Raw::new(line.to_vec(), Form::Json))
+/// The records of a file as its source would cut them; a line of a trace is a record here.
+fn raws(bytes: &[u8], form: Form) -> impl Iterator<Item = Raw> + '_ {
+    bytes.split_inclusive(|b| *b == b'\n').map(move |line| {
+        let line = if form == Form::Json { line.strip_suffix(b"\n").unwrap_or(line) } else { line };
+        Raw::new(line.to_vec(), form)
+    })
 }
 
 fn split(path: &Path) -> u64 {
@@ -133,41 +125,48 @@ fn split(path: &Path) -> u64 {
     records
 }
 
-fn json(name: &str, dataset: &str, bytes: &[u8], privacy: &Privacy, folder: &Path) {
+fn run(name: &str, stream: &Stream, form: Form, bytes: &[u8], privacy: &Privacy, folder: &Path) {
     let table = Table::new(name, bytes);
-    let stream = Stream::new(Source::Graph, dataset);
-    let file = folder.join("input.jsonl");
+    let file = folder.join("input");
     std::fs::write(&file, bytes).expect("room on the disk");
     table.row("source: split and recognise", best(|| split(&file)).0);
 
-    table.row("workspace: encrypt and write", best(|| spool(&stream, bytes, folder)).0);
-    let workspace =
-        Workspace::open(&folder.join("workspace"), &WorkspaceKey::from_bytes([9; 32])).expect("it opens");
+    table.row("workspace: encrypt and write", best(|| spool(stream, form, bytes, folder)).0);
+    let key = WorkspaceKey::from_bytes([9; 32]);
+    let workspace = Workspace::open(&folder.join("workspace"), &key).expect("it opens");
     let read = || {
-        let slices = workspace.streams()[0].slices;
-        (0..slices)
-            .flat_map(|at| workspace.slice(&stream, at).expect("a slice"))
-            .filter(|raw| raw.is_ok())
-            .count()
+        let slices = 0..workspace.streams()[0].slices;
+        let records = slices.flat_map(|at| workspace.slice(stream, at).expect("a slice"));
+        records.map(|raw| raw.expect("a record").len()).sum::<usize>()
     };
     table.row("workspace: read and decrypt", best(read).0);
     drop(workspace);
 
+    let (time, learner) = best(|| {
+        let mut visitor = Visitor::new(Catalogue::builtin(), stream).expect("the dataset is known");
+        let mut learner = Learner::new();
+        for raw in raws(bytes, form) {
+            visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, &stream.dataset));
+        }
+        learner
+    });
+    table.row(&format!("learn ({} names)", learner.freeze().names()), time);
     let (time, redacted) = best(|| {
-        let mut redactor = Redactor::new(&privacy.rules, &privacy.names, &privacy.dictionary, &stream)
+        let mut redactor = Redactor::new(&privacy.rules, &privacy.names, &privacy.dictionary, stream)
             .expect("the dataset is known");
-        raws(bytes).map(|raw| redactor.apply(raw).expect("a record")).collect::<Vec<Redacted>>()
+        raws(bytes, form).map(|raw| redactor.apply(raw).expect("a record")).collect::<Vec<Redacted>>()
     });
     table.row("rewrite", time);
-    finish(&table, &stream, Layout::Jsonl, &redacted, privacy, folder);
+    let layout = if form == Form::Json { Layout::Jsonl } else { Layout::Text };
+    finish(&table, stream, layout, &redacted, privacy, folder);
 }
 
-fn spool(stream: &Stream, bytes: &[u8], folder: &Path) {
+fn spool(stream: &Stream, form: Form, bytes: &[u8], folder: &Path) {
     let folder = folder.join("workspace");
     let _ = std::fs::remove_dir_all(&folder);
     let mut workspace =
         Workspace::create(&folder, &WorkspaceKey::from_bytes([9; 32]), &json!({})).expect("created");
-    for raw in raws(bytes) {
+    for raw in raws(bytes, form) {
         workspace.append(stream, &raw).expect("room on the disk");
     }
     workspace.commit(&json!({})).expect("room on the disk");
@@ -266,24 +265,6 @@ fn seal(out: &Path, parts: Vec<PackedPart>, key: &SigningKey) -> u64 {
     draft.seal(facts, key, &mut |_, _| Ok(())).expect("the bundle is sealed").size
 }
 
-fn text(bytes: &[u8], privacy: &Privacy) {
-    let table = Table::new("trace text", bytes);
-    let text = std::str::from_utf8(bytes).expect("the generator writes UTF-8");
-    let engine = TextEngine::new(&privacy.dictionary);
-    let mut renderer = Renderer::new(&privacy.rules, &privacy.names, &privacy.dictionary);
-    let (time, out) = best(|| {
-        let mut out = Vec::with_capacity(bytes.len());
-        text.split_inclusive("\r\n").for_each(|line| {
-            engine.scan(line, &mut renderer, &mut out);
-        });
-        out
-    });
-    table.row("scan as text", time);
-    let check = LeakCheck::new(&privacy.dictionary, privacy.rules.treated(), Vec::new());
-    let (time, leaks) = best(|| check.check("part", &mut &out[..]).expect("memory").len());
-    table.row(&format!("leak check ({leaks} findings)"), time);
-}
-
 fn main() {
     let mib = std::env::args().skip(1).find_map(|argument| argument.parse::<u64>().ok()).unwrap_or(32);
     if cfg!(debug_assertions) {
@@ -304,7 +285,10 @@ fn main() {
     generate::sign_ins(&tenant, bytes, &mut sign_ins).expect("memory");
     generate::audits(&tenant, bytes / 4, &mut audits).expect("memory");
     generate::trace(&users, bytes / 4, &mut trace).expect("memory");
-    json("sign-ins", "signins_interactive_user", &sign_ins, &privacy, folder.path());
-    json("audits", "directory_audits", &audits, &privacy, folder.path());
-    text(&trace, &privacy);
+    let graph = |dataset: &str| Stream::new(Source::Graph, dataset);
+    let folder = folder.path();
+    run("sign-ins", &graph("signins_interactive_user"), Form::Json, &sign_ins, &privacy, folder);
+    run("audits", &graph("directory_audits"), Form::Json, &audits, &privacy, folder);
+    let stream = Stream::new(Source::OnPrem, "aadc_wizard_trace");
+    run("Entra Connect trace", &stream, Form::Text, &trace, &privacy, folder);
 }

@@ -9,6 +9,7 @@ mod catalogue;
 mod cli;
 mod demo;
 mod demo_bundle;
+mod long;
 mod pseudonyms;
 mod real_data;
 mod redaction;
