@@ -57,7 +57,8 @@ pub fn open_held(folder: &Path) -> Result<Held> {
             .hint("`gather --workspace DIR` and `collect --keep-workspace` make one"));
     }
     for file in key_files()? {
-        let key = WorkspaceKey::parse(&places::read_small(&file, "workspace key")?)?;
+        // A process that was killed here leaves part of a key; it opens nothing and stops nothing.
+        let Ok(key) = WorkspaceKey::parse(&places::read_small(&file, "workspace key")?) else { continue };
         match Workspace::open(folder, &key) {
             Ok(workspace) => return Ok(Held { workspace, folder: folder.to_owned(), key: file }),
             Err(error) if error.kind() == error::Kind::Decryption => {}

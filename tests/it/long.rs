@@ -1,6 +1,7 @@
 //! What takes long: run by `tests/long` (`cargo test --test it long:: -- --ignored`). Beside it, what
 //! must hold of the build for any figure to mean something.
 
+use crate::program::Machine;
 use entra_bundle::catalogue::{Source, Stream};
 use entra_bundle::error::Kind;
 use entra_bundle::record::{Form, Raw};
@@ -22,6 +23,19 @@ fn compression_is_by_zlib_rs() {
     for name in ["libz-sys", "libz-ng-sys", "zlib-ng", "cloudflare-zlib-sys", "libdeflate-sys"] {
         assert!(!packages.contains(&format!("\"{name}\"").as_str()), "{name} is in the tree");
     }
+}
+
+/// A process killed while it wrote the key of a new workspace leaves part of a key file.
+#[test]
+fn a_key_file_that_was_cut_hides_no_workspace() {
+    let machine = Machine::new();
+    let users = r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[{"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38","userPrincipalName":"greta@contoso.com"}]}"#;
+    machine.file("in/users.json", users);
+    machine.ok(&["gather", "--input", "in", "--workspace", "w"]);
+    machine.file("state/keys/workspace-0000000000000000.key", "");
+    machine.file("state/keys/workspace-0000000000000001.key", "entra-bundle-workspace-key-1:aaaa");
+    machine.ok(&["seal", "--workspace", "w", "--out", "out/b.zip"]);
+    assert!(machine.path("out/b.zip").is_file());
 }
 
 const CHILD: &str = "ENTRA_BUNDLE_TEST_LONG";
