@@ -46,7 +46,7 @@ fn key() -> WorkspaceKey {
 
 fn streams() -> [Stream; 3] {
     [
-        Stream::new(Source::Diagnostic, "signins_noninteractive_user"),
+        Stream::new(Source::Diagnostic, "signins_non_interactive_user"),
         Stream::new(Source::Graph, "users"),
         Stream::new(Source::OnPrem, "aadc_wizard_trace"),
     ]
