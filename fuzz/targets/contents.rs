@@ -18,7 +18,11 @@ libfuzzer_sys::fuzz_target!(|input: (u8, &[u8])| {
     let Some(archive) = forge::seal(entries) else { return };
     let outcome = verify_medium(Arc::new(archive), &Check::new(forge::trust())).unwrap();
     assert_eq!(outcome.code() == 0, outcome.verified.is_some());
-    assert!(at < GOOD.len() || outcome.code() == 0, "the forge makes no valid bundle: {:?}", outcome.findings);
+    assert!(
+        at < GOOD.len() || outcome.code() == 0,
+        "the forge makes no valid bundle: {:?}",
+        outcome.findings
+    );
     let Some(verified) = outcome.verified else { return };
     for (place, entry) in verified.parts() {
         let records: Result<Vec<_>, _> = verified.records(&place.path()).unwrap().collect();

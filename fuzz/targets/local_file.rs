@@ -17,7 +17,9 @@ fn read(source: &LocalFiles<'_>, unit: &Unit, after: Option<&Cursor>) -> Read {
     let mut items = source.open(unit, after).unwrap();
     while let Some(item) = items.next() {
         match item.unwrap() {
-            Item::Record(stream, raw) => records.push((format!("{}/{}", stream.source.id(), stream.dataset), raw.len())),
+            Item::Record(stream, raw) => {
+                records.push((format!("{}/{}", stream.source.id(), stream.dataset), raw.len()))
+            }
             Item::Checkpoint(cursor) => cursors.push((records.len(), cursor)),
             Item::Fault(_) | Item::Progress(_) => {}
         }

@@ -3,16 +3,17 @@
 #![no_main]
 use entra_bundle::catalogue::{Catalogue, Source, Stream};
 use entra_bundle::kind::Kind;
-use entra_bundle::privacy::{Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules, visit};
+use entra_bundle::privacy::{
+    Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules, visit,
+};
 use entra_bundle::record::{Form, Raw};
 use std::sync::LazyLock;
 
 const STREAMS: [(&str, Form); 3] =
     [("aadc_wizard_trace", Form::Text), ("dsregcmd_status", Form::Text), ("aadc_csexport", Form::Xml)];
 const NAME: &str = "zyxgreta.quvschmidt@contoso.com";
-static RULES: LazyLock<Rules> = LazyLock::new(|| {
-    Rules::resolve(&Policy::builtin("balanced").unwrap(), Catalogue::builtin()).unwrap()
-});
+static RULES: LazyLock<Rules> =
+    LazyLock::new(|| Rules::resolve(&Policy::builtin("balanced").unwrap(), Catalogue::builtin()).unwrap());
 static NAMES: LazyLock<Pseudonymizer> =
     LazyLock::new(|| Pseudonymizer::new(&IncidentKey::from_bytes([7; 32])).unwrap());
 static LEARNED: LazyLock<Dictionary> = LazyLock::new(|| {
