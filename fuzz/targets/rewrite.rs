@@ -3,9 +3,8 @@
 #![no_main]
 use entra_bundle::catalogue::{Catalogue, Source, Stream};
 use entra_bundle::kind::Kind;
-use entra_bundle::privacy::{
-    Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules, visit,
-};
+use entra_bundle::privacy::visit::visit;
+use entra_bundle::privacy::{Dictionary, IncidentKey, Learner, Policy, Pseudonymizer, Redactor, Rules};
 use entra_bundle::record::{Form, Raw};
 use std::sync::LazyLock;
 

@@ -13,8 +13,13 @@ use jiff::tz::Offset;
 /// .NET ticks (100 ns) between 0001-01-01 and the Unix epoch.
 const TICKS_AT_EPOCH: i64 = 621_355_968_000_000_000;
 
-/// Reads a time in any known form. `None` where the text is no time.
+/// Reads a time in any known form. `None` where the text is no time, or none of the years 1 to 9999:
+/// RFC 3339, and so a manifest, has no others.
 pub fn parse(text: &str) -> Option<Timestamp> {
+    read(text).filter(|time| (1..=9999).contains(&Offset::UTC.to_datetime(*time).year()))
+}
+
+fn read(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.is_empty() || text.len() > 48 {
         return None;
@@ -189,6 +194,21 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(format).as_deref(), Some(utc), "{text}");
         }
+    }
+
+    #[test]
+    fn years_that_a_manifest_cannot_hold_are_no_times() {
+        for text in [
+            "/Date(-206389000908999)/",
+            "/Date(-62135596800001)/",
+            "0000-06-01T00:00:00Z",
+            "0001-01-01T00:30:00+01:00",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        let first = parse("/Date(-62135596800000)/").unwrap();
+        assert_eq!(format(first), "0001-01-01T00:00:00Z");
+        assert_eq!(parse(&format(first)), Some(first));
     }
 
     #[test]
