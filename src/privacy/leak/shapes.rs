@@ -244,6 +244,7 @@ impl Shapes<'_> {
                 let nobody = ["Public", "Default", "All", "defaultuser0", "WDAGUtilityAccount", "system32"];
                 let kept = name.is_empty()
                     || is_token(name)
+                    || (name.split('_').any(is_token) && is_local_of_ours(name))
                     || name.starts_with(['%', '$', '['])
                     || nobody.iter().any(|known| known.eq_ignore_ascii_case(name));
                 if !kept
