@@ -137,7 +137,7 @@ fn client_secret(bytes: &[u8], at: usize) -> Option<Secret> {
     while after > 31 && matches!(bytes[at + 3 + after - 1], b'.') {
         after -= 1;
     }
-    (before == 3 && after >= 31).then_some(Secret {
+    (before == 3 && after >= 31).then(|| Secret {
         start: at - 3,
         end: at + 3 + after,
         what: "client-secret",
@@ -326,6 +326,8 @@ mod tests {
             "password=********",
             "token: primaryRefreshToken",
             "eyJ",
+            "8Q~",
+            "ab7Q~0123456789abcdefghijABCDEFGHIJ_-.~x",
             "secret:",
             "StsRefreshTokensValidFrom: 2024-05-01",
         ] {
