@@ -421,6 +421,18 @@ mod tests {
     }
 
     #[test]
+    fn guests_of_a_policy_that_keeps_domains_are_pseudonyms() {
+        let dictionary = dictionary();
+        let ours = b"u-uunltp2igwuex_fab-rikam.co.uk#EXT#@contoso.onmicrosoft.com";
+        let theirs = b"lee_fab-rikam.co.uk#EXT#@contoso.onmicrosoft.com";
+        let check = LeakCheck::new(&dictionary, KindSet::of(&[Kind::Account, Kind::Upn]), Vec::new());
+        assert_eq!(check.check("x", &mut &ours[..]).unwrap(), []);
+        assert_eq!(check.check("x", &mut &theirs[..]).unwrap().len(), 1);
+        let check = LeakCheck::new(&dictionary, all(), Vec::new());
+        assert_eq!(check.check("x", &mut &ours[..]).unwrap().len(), 1);
+    }
+
+    #[test]
     fn findings_at_window_borders_are_found_once() {
         let dictionary = dictionary();
         let check =

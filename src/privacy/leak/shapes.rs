@@ -282,10 +282,17 @@ impl Shapes<'_> {
             return None;
         }
         let folded = domain.to_ascii_lowercase();
-        let local_ok = !self.treats(&[Kind::Account, Kind::Upn]) || is_local_of_ours(local);
-        let domain_ok =
-            !self.treated.contains(Kind::Domain) || folded.ends_with(".example") || is_public_domain(&folded);
-        (!(local_ok && domain_ok)).then_some(start)
+        let local_ok = !self.treats(&[Kind::Account, Kind::Upn])
+            || is_local_of_ours(local)
+            || is_guest_of_ours(local, |home| self.allows_domain(home));
+        (!(local_ok && self.allows_domain(&folded))).then_some(start)
+    }
+
+    /// Whether a domain may stand behind an `@`: ours, a public one, or any where domains are kept.
+    fn allows_domain(&self, domain: &str) -> bool {
+        !self.treated.contains(Kind::Domain)
+            || domain.ends_with(".example")
+            || is_public_domain(&domain.to_ascii_lowercase())
     }
 }
 
@@ -321,6 +328,15 @@ fn is_local_of_ours(local: &str) -> bool {
             || lower.strip_prefix("adsyncmsa").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
             || (part.len() == 36 && lower.starts_with("fade"))
     })
+}
+
+/// Whether a local part is that of a guest whose home account is a token and whose home domain may
+/// stand: `u-…_fabrikam.com#EXT#`, as a policy that keeps domains writes it.
+fn is_guest_of_ours(local: &str, allows: impl Fn(&str) -> bool) -> bool {
+    let Some(at) = local.len().checked_sub(5) else { return false };
+    let home = local.get(at..).filter(|end| end.eq_ignore_ascii_case("#EXT#")).and(local.get(..at));
+    let Some((account, domain)) = home.and_then(|home| home.rsplit_once('_')) else { return false };
+    is_local_of_ours(account) && !account.is_empty() && domain.contains('.') && allows(domain)
 }
 
 fn word_before(bytes: &[u8], at: usize) -> bool {
