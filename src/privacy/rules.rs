@@ -287,6 +287,12 @@ impl Rules {
                     _ => Settled::By { sibling: sibling.clone(), table: *table },
                 }
             }
+            // No table says what the value of an unknown property is: nothing of it can be told apart.
+            Field::Value { kind: Kind::ModifiedValue, .. }
+                if matches!(self.treatment(Kind::ModifiedValue), Treatment::Parse(_)) =>
+            {
+                Settled::Drop(Some(Kind::ModifiedValue))
+            }
             Field::Value { kind, grammar } => {
                 self.leaf(name, *kind, self.treatment(*kind), grammar.clone(), false)
             }
