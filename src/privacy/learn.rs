@@ -194,6 +194,7 @@ impl Learner {
             Kind::Domain => self.domain(kind, value),
             Kind::GroupName => self.group(value),
             Kind::Host => self.host(value),
+            Kind::Job => is_employee_number(value) && self.add(kind, value),
             Kind::Partner if value.contains('.') => self.domain(kind, value),
             Kind::PersonName => self.person(value),
             Kind::ProxyAddress => match value.split_once(':') {
@@ -398,6 +399,7 @@ fn is_learned(kind: Kind) -> bool {
             | Kind::GroupId
             | Kind::GroupName
             | Kind::Host
+            | Kind::Job
             | Kind::ObjectId
             | Kind::Partner
             | Kind::PersonLink
@@ -408,6 +410,18 @@ fn is_learned(kind: Kind) -> bool {
             | Kind::TenantId
             | Kind::Upn
     )
+}
+
+/// Whether a job attribute is the number of a person (`C100111`, `EMP-00123`), which prose repeats,
+/// and no department or title. Bare numbers are not learned: logs are full of numbers.
+fn is_employee_number(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
+    let rest = value.len() - digits - letters;
+    value.len() <= 20
+        && digits >= 4
+        && (1..=4).contains(&letters)
+        && rest == value.bytes().filter(|b| matches!(b, b'-' | b'_' | b'.')).count()
 }
 
 #[cfg(test)]
@@ -421,6 +435,17 @@ mod tests {
         }
         let dictionary = learner.freeze();
         dictionary.originals().map(|(kind, text)| (kind.id(), text.to_owned())).collect()
+    }
+
+    #[test]
+    fn employee_numbers_are_learned_from_job_fields_and_nothing_else_is() {
+        for number in ["C100111", "EMP-00123", "x1234"] {
+            assert!(is_employee_number(number), "{number}");
+        }
+        for other in ["Sales", "Office365", "12345678", "Engineer 2024", "Level2024", "", "R&D 1000"] {
+            assert!(!is_employee_number(other), "{other}");
+        }
+        assert_eq!(learned(&[(Kind::Job, "C100111"), (Kind::Job, "Sales")]), [("job", "c100111".to_owned())]);
     }
 
     #[test]
