@@ -49,7 +49,7 @@ pub use leak::{Leak, LeakCheck};
 pub use learn::Learner;
 pub use lookup::fold_word;
 pub use policy::Policy;
-pub use redactor::{Redactor, xml_frame};
+pub use redactor::{Redactor, empty_record, xml_frame};
 pub use renderer::Renderer;
 pub use report::{Projection, RedactionReport, SchemaInventory};
 pub use rules::Rules;

@@ -7,7 +7,7 @@ use super::rewrite::{text, xml};
 use super::rules::Rules;
 use super::tally::Tally;
 use super::{Dictionary, Pseudonymizer};
-use crate::catalogue::Stream;
+use crate::catalogue::{Layout, Stream};
 use crate::error::{self, Error, Result};
 use crate::record::{Form, Raw, Redacted};
 
@@ -70,15 +70,26 @@ impl<'a> Redactor<'a> {
 }
 
 /// What stands around the records of an XML part, so that it is one well-formed document: the root's
-/// start, what stands between two records, the root's end. Fixed text, no byte of input.
+/// start, what stands between two records, the root's end.
 pub fn xml_frame() -> Result<[Redacted; 3]> {
-    let fixed = |text: &'static str| {
-        Raw::new(text.as_bytes().to_vec(), Form::Xml).rewrite(|bytes, _, out| {
-            out.extend_from_slice(bytes);
-            Ok(())
-        })
-    };
     Ok([fixed("<records>\n")?, fixed("\n")?, fixed("</records>\n")?])
+}
+
+/// Stands for a record that cannot be written, so that the numbers of the others stay true.
+pub fn empty_record(layout: Layout) -> Result<Redacted> {
+    fixed(match layout {
+        Layout::Jsonl => "{}",
+        Layout::Text => "\n",
+        Layout::Xml => "<record/>",
+    })
+}
+
+/// Text that is compiled into the program: no byte of input.
+fn fixed(text: &'static str) -> Result<Redacted> {
+    Raw::new(text.as_bytes().to_vec(), Form::Text).rewrite(|bytes, _, out| {
+        out.extend_from_slice(bytes);
+        Ok(())
+    })
 }
 
 fn refused(what: &str) -> Error {

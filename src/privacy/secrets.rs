@@ -137,11 +137,7 @@ fn client_secret(bytes: &[u8], at: usize) -> Option<Secret> {
     while after > 31 && matches!(bytes[at + 3 + after - 1], b'.') {
         after -= 1;
     }
-    (before == 3 && after >= 31).then(|| Secret {
-        start: at - 3,
-        end: at + 3 + after,
-        what: "client-secret",
-    })
+    (before == 3 && after >= 31).then(|| Secret { start: at - 3, end: at + 3 + after, what: "client-secret" })
 }
 
 /// A refresh token: `0.A` or `1.A` and at least 40 more characters.

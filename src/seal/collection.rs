@@ -93,10 +93,20 @@ pub struct Fault {
 /// Rows of every part of a stream, in order, with the part's ending.
 pub type PartRows = BTreeMap<Stream, (&'static str, Vec<u64>)>;
 
-/// Draws up the account. `treat` pseudonymizes a file name.
-pub fn of(ledger: &[UnitNote], rows: &PartRows, treat: &mut dyn FnMut(&str) -> String) -> Collection {
+/// Draws up the account. `treat` pseudonymizes a file name; `too_large` counts, by dataset, the
+/// records whose rewritten form did not fit.
+pub fn of(
+    ledger: &[UnitNote],
+    rows: &PartRows,
+    too_large: &BTreeMap<String, u64>,
+    treat: &mut dyn FnMut(&str) -> String,
+) -> Collection {
     let files = ledger.iter().zip(1..).map(|(note, file)| gathered(note, file, rows, treat)).collect();
-    Collection { schema: "entra-bundle/collection/1", completeness: completeness(ledger, rows), files }
+    Collection {
+        schema: "entra-bundle/collection/1",
+        completeness: completeness(ledger, rows, too_large),
+        files,
+    }
 }
 
 fn gathered(
@@ -150,7 +160,7 @@ fn ranges(stream: &Stream, first: u64, count: u64, rows: &PartRows) -> Vec<Recor
 }
 
 /// Outcomes by dataset, sorted; refused files by reason under [`REFUSED_FILES`].
-fn completeness(ledger: &[UnitNote], rows: &PartRows) -> Completeness {
+fn completeness(ledger: &[UnitNote], rows: &PartRows, too_large: &BTreeMap<String, u64>) -> Completeness {
     let mut datasets: BTreeMap<String, Option<Reason>> =
         rows.keys().map(|stream| (stream.dataset.clone(), None)).collect();
     let mut refused: BTreeMap<Reason, u64> = BTreeMap::new();
@@ -166,6 +176,9 @@ fn completeness(ledger: &[UnitNote], rows: &PartRows) -> Completeness {
         for span in &note.spans {
             datasets.entry(span.stream.dataset.clone()).or_default().get_or_insert(reason);
         }
+    }
+    for dataset in too_large.keys() {
+        datasets.entry(dataset.clone()).or_default().get_or_insert(Reason::RecordTooLarge);
     }
     let mut rows: Vec<DatasetOutcome> = datasets
         .into_iter()

@@ -6,33 +6,33 @@
 //! bundle is a function of workspace, catalogue, policy and key; the number of workers does not show.
 
 mod collection;
+mod learn;
 mod ordered;
+mod rewrite;
 
 use crate::bundle::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
-use crate::bundle::{Draft, Learned, ManifestFacts, PART_BYTES, PackedPart, PartFacts, PartWriter, Sealed};
-use crate::catalogue::member::Path as Member;
+use crate::bundle::{Draft, Learned, ManifestFacts, PartFacts, Sealed};
 use crate::catalogue::{Catalogue, Layout, Stream, time};
 use crate::crypto::Signer;
 use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Phase};
-use crate::privacy::people::{Entity, People, UserPaths};
+use crate::privacy::people::{Entity, People};
 use crate::privacy::{
-    Dictionary, Leak, LeakCheck, Learner, Policy, Pseudonymizer, RedactionReport, Redactor, Renderer, Rules,
-    SchemaInventory, Tally, Visitor, xml_frame,
+    Dictionary, Leak, LeakCheck, Policy, Pseudonymizer, RedactionReport, Redactor, Renderer, Rules,
+    SchemaInventory, Tally,
 };
-use crate::record::{Raw, Redacted, Statement};
+use crate::record::Statement;
 use crate::workspace::Workspace;
 use jiff::Timestamp;
+use learn::learn;
 use ordered::ordered;
+use rewrite::rewrite;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 use collection::PartRows;
 pub use collection::{Collection, GatheredFile, REFUSED_FILES};
-
-/// The dataset whose records are people.
-const USERS: [&str; 2] = ["users", "deleted_users"];
 
 /// What to seal with.
 pub struct Job<'a> {
@@ -107,15 +107,6 @@ struct Task {
     layout: Layout,
 }
 
-/// What rewriting a slice gave.
-struct Slice {
-    parts: Vec<(PackedPart, Option<Timestamp>, Option<Timestamp>)>,
-    tally: Tally,
-    leaks: Vec<Leak>,
-    bytes: u64,
-    records: u64,
-}
-
 /// Seals the workspace into the draft.
 ///
 /// # Errors
@@ -130,6 +121,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     job.observer.on(&Event::Begin { phase: Phase::Rewrite, total: Some(total) });
     let mut tally = Tally::default();
     let mut leaks = Vec::new();
+    let mut too_large: BTreeMap<String, u64> = BTreeMap::new();
     let mut rows = PartRows::new();
     ordered(
         tasks.len(),
@@ -142,6 +134,9 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
                 records: slice.records,
             });
             tally.merge(slice.tally);
+            if slice.too_large > 0 {
+                *too_large.entry(tasks[task].stream.dataset.clone()).or_default() += slice.too_large;
+            }
             leaks.extend(slice.leaks);
             for (part, earliest, latest) in slice.parts {
                 if !leaks.is_empty() {
@@ -170,7 +165,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     job.observer.on(&Event::Begin { phase: Phase::Sign, total: None });
     let ledger = workspace.units()?;
     let mut paths = PathNames::new(job, &dictionary)?;
-    let collection = collection::of(&ledger, &rows, &mut |name| paths.treat(name));
+    let collection = collection::of(&ledger, &rows, &too_large, &mut |name| paths.treat(name));
     let completeness = collection.completeness.clone();
     let entities = entity_lines(job, &dictionary, people)?;
     let projection = job.rules.projection(job.policy_nonce.as_ref())?;
@@ -237,129 +232,6 @@ fn stopped(job: &Job<'_>) -> Result<()> {
             "interrupted; the workspace is kept, no bundle was written",
         ));
     }
-    Ok(())
-}
-
-/// Pass one.
-fn learn(job: &Job<'_>, workspace: &Workspace, tasks: &[Task], total: u64) -> Result<(Dictionary, People)> {
-    job.observer.on(&Event::Begin { phase: Phase::Learn, total: Some(total) });
-    let (mut learner, mut people) = (Learner::new(), People::new());
-    let paths = UserPaths::default();
-    ordered(
-        tasks.len(),
-        job.workers,
-        |task| {
-            let task = &tasks[task];
-            let (mut learner, mut people) = (Learner::new(), People::new());
-            let (mut bytes, mut records) = (0, 0);
-            let dataset = &task.stream.dataset;
-            let is_user = USERS.contains(&dataset.as_str());
-            let mut visitor = Visitor::new(job.catalogue, &task.stream);
-            for raw in workspace.slice(&task.stream, task.slice)? {
-                let raw = raw?;
-                stopped(job)?;
-                bytes += raw.len() as u64;
-                records += 1;
-                if let Some(visitor) = &mut visitor {
-                    visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, dataset));
-                }
-                if is_user {
-                    people.user(&paths, &raw);
-                }
-            }
-            Ok((learner, people, bytes, records))
-        },
-        |_, (more, others, bytes, records)| {
-            learner.merge(more);
-            people.merge(others);
-            job.observer.on(&Event::Advance { phase: Phase::Learn, bytes, records });
-            Ok(())
-        },
-    )?;
-    job.observer.on(&Event::End { phase: Phase::Learn });
-    Ok((learner.freeze(), people))
-}
-
-/// Pass two, one slice: redact, compress, inflate again, look for leaks.
-fn rewrite(
-    job: &Job<'_>,
-    workspace: &Workspace,
-    dictionary: &Dictionary,
-    leak_check: &LeakCheck<'_>,
-    task: &Task,
-) -> Result<Slice> {
-    let mut redactor = Redactor::new(job.rules, job.names, dictionary, &task.stream)?;
-    let times: Vec<Member> = job
-        .catalogue
-        .dataset(&task.stream.dataset)
-        .map(|d| d.time.iter().map(|p| Member::new(p)).collect())
-        .unwrap_or_default();
-    let mut slice =
-        Slice { parts: Vec::new(), tally: Tally::default(), leaks: Vec::new(), bytes: 0, records: 0 };
-    let mut open: Option<OpenPart> = None;
-    for raw in workspace.slice(&task.stream, task.slice)? {
-        let raw: Raw = raw?;
-        stopped(job)?;
-        slice.bytes += raw.len() as u64;
-        slice.records += 1;
-        let time = (task.layout == Layout::Jsonl).then(|| time::of_record(&times, raw.bytes())).flatten();
-        let record = redactor.apply(raw)?;
-        let size = record.bytes().len() as u64 + 1;
-        if open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > PART_BYTES) {
-            close(&mut open, leak_check, task, &mut slice)?;
-        }
-        let part = match &mut open {
-            Some(part) => part,
-            None => open.insert(OpenPart::new(task)?),
-        };
-        part.writer.write(&record, None)?;
-        if let Some([_, between, _]) = &part.frame {
-            part.writer.frame(between)?;
-        }
-        part.earliest = part.earliest.into_iter().chain(time).min();
-        part.latest = part.latest.into_iter().chain(time).max();
-    }
-    close(&mut open, leak_check, task, &mut slice)?;
-    slice.tally = redactor.into_tally();
-    Ok(slice)
-}
-
-/// Room for the closing frame of an XML part.
-const FRAME: u64 = 64;
-
-struct OpenPart {
-    writer: PartWriter,
-    /// XML only: start of the root, between records, end of the root.
-    frame: Option<[Redacted; 3]>,
-    earliest: Option<Timestamp>,
-    latest: Option<Timestamp>,
-}
-
-impl OpenPart {
-    fn new(task: &Task) -> Result<Self> {
-        let mut writer = PartWriter::new(&task.stream, task.layout);
-        let frame = (task.layout == Layout::Xml).then(xml_frame).transpose()?;
-        if let Some([start, ..]) = &frame {
-            writer.frame(start)?;
-        }
-        Ok(OpenPart { writer, frame, earliest: None, latest: None })
-    }
-}
-
-fn close(
-    open: &mut Option<OpenPart>,
-    leak_check: &LeakCheck<'_>,
-    task: &Task,
-    slice: &mut Slice,
-) -> Result<()> {
-    let Some(mut part) = open.take() else { return Ok(()) };
-    if let Some([.., end]) = &part.frame {
-        part.writer.frame(end)?;
-    }
-    let packed = part.writer.finish()?;
-    let place = format!("data/{}/{}", task.stream.source.id(), task.stream.dataset);
-    slice.leaks.extend(leak_check.check(&place, &mut packed.inflate())?);
-    slice.parts.push((packed, part.earliest, part.latest));
     Ok(())
 }
 
