@@ -136,3 +136,37 @@ fn many_kills_lose_no_commit() {
     assert!(commits_seen > u64::from(rounds) / 4, "the processes hardly got to work: {commits_seen} commits");
     println!("{rounds} kills, {commits_seen} commits, none lost");
 }
+
+/// Every address of six bytes becomes a pseudonym of forty: a record below the limit on the way in
+/// would pass the limit of a part on the way out.
+#[test]
+fn a_record_that_outgrows_a_part_is_counted_and_the_rest_arrives() {
+    let machine = Machine::new();
+    let mut trace =
+        "[07:08:09.123] [  1] [INFO ] Starting, version 2.4.21.0\n[07:08:10.123] [  1] [INFO ] ".to_owned();
+    trace.push_str(&"a@b.co ".repeat(2_000_000));
+    trace.push_str("\n[07:08:11.123] [  1] [INFO ] Done\n");
+    machine.file("in/trace-20261118-070809.log", trace);
+    let ran = machine.run(&["collect", "--input", "in", "--out", "out"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    let bundle = machine.bundle("out");
+    let missing = machine.ok(&[
+        "info",
+        bundle.to_str().unwrap(),
+        "--missing",
+        "--public-key",
+        "config/signing.pub.pem",
+    ]);
+    assert!(missing.out.contains("aadc_wizard_trace"), "{}", missing.out);
+    machine.ok(&[
+        "unpack",
+        bundle.to_str().unwrap(),
+        "--to",
+        "case",
+        "--public-key",
+        "config/signing.pub.pem",
+    ]);
+    let text =
+        std::fs::read_to_string(machine.path("case/data/onprem/aadc_wizard_trace/part-00000.txt")).unwrap();
+    assert!(text.contains("Starting") && text.contains("Done") && text.len() < 1000);
+}
