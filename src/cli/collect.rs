@@ -389,7 +389,7 @@ impl Finished {
             }
         }
         if done.refused > 0 {
-            datasets += &format!(" · {} files refused", done.refused);
+            datasets += &format!(" · {} files refused in whole or in part", done.refused);
         }
         if self.code != 0 {
             datasets +=

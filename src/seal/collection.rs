@@ -11,7 +11,8 @@ use crate::workspace::UnitNote;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Stands in the list of datasets for files whose dataset is not known because they were refused.
+/// Stands in the list of datasets for what was refused, and whose dataset is therefore not known:
+/// whole files, or the sections of no known kind of a file.
 pub const REFUSED_FILES: &str = "refused_files";
 
 /// The account of the collection.
@@ -170,8 +171,11 @@ fn completeness(ledger: &[UnitNote], rows: &PartRows, too_large: &BTreeMap<Strin
             continue;
         }
         let reason = reason.or(note.faults.first().map(|fault| fault.reason)).unwrap_or(Reason::Error);
-        if note.spans.is_empty() {
+        // Sections of no known kind say nothing against the datasets beside them.
+        let unknown = note.faults.iter().all(|fault| fault.reason == Reason::UnrecognisedRecords);
+        if note.spans.is_empty() || (unknown && !note.faults.is_empty()) {
             *refused.entry(reason).or_default() += 1;
+            continue;
         }
         for span in &note.spans {
             datasets.entry(span.stream.dataset.clone()).or_default().get_or_insert(reason);
