@@ -37,6 +37,7 @@ For administrators
   lookup       Real value to pseudonym, so that you can say \"look at u-…\"
   reveal       Pseudonym to real value, with the incident key
   key          Make keys, show their fingerprints
+  workspace    List and remove the workspaces that runs left
 
 For privacy officers
   policy       Show the presets, explain what happens to a field and why
@@ -124,6 +125,13 @@ pub enum Command {
         /// What to do with keys.
         #[command(subcommand)]
         action: Key,
+    },
+    /// List and remove the workspaces that runs left.
+    #[command(after_help = "Example: entra-bundle workspace list\n\nExit codes: 0, 1, 2, 17.")]
+    Workspace {
+        /// What to do with workspaces.
+        #[command(subcommand)]
+        action: Workspace,
     },
     /// Count personal data in any file by kind; writes nothing.
     #[command(
@@ -454,6 +462,18 @@ pub enum Key {
     Fingerprint {
         /// An incident key, a signing key, or a public key.
         file: PathBuf,
+    },
+}
+
+/// `workspace`.
+#[derive(Subcommand, Debug)]
+pub enum Workspace {
+    /// The workspaces in your state folder.
+    List,
+    /// Remove a workspace and its key. The raw data in it cannot be read afterwards.
+    Remove {
+        /// The workspace.
+        folder: PathBuf,
     },
 }
 

@@ -73,6 +73,7 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
         Command::Seal(args) => collect::seal(ui, args),
         Command::Unpack(args) => verify::unpack(ui, args),
         Command::Verify(args) => verify::run(ui, args),
+        Command::Workspace { action } => workspaces::run(ui, action),
     }
 }
 

@@ -3,9 +3,12 @@
 //! A workspace's key lies in the user's state folder, never beside the workspace. Nothing readable in
 //! a workspace tells which key is its own, so all keys of the folder are tried; there are few.
 
+use super::args::Workspace as Action;
 use super::places;
+use super::ui::{self, Ui};
 use crate::error::{self, Error, Result};
 use crate::workspace::{Workspace, WorkspaceKey};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -128,6 +131,50 @@ fn same_run(one: &serde_json::Value, other: &serde_json::Value) -> bool {
         header
     };
     comparable(one) == comparable(other)
+}
+
+/// The workspaces in the state folder, sorted.
+fn own() -> Result<Vec<PathBuf>> {
+    let Ok(entries) = fs::read_dir(places::state()?.join("workspaces")) else { return Ok(Vec::new()) };
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut folders: Vec<PathBuf> = folders.filter(|folder| Workspace::is_workspace(folder)).collect();
+    folders.sort();
+    Ok(folders)
+}
+
+/// Runs `workspace`.
+pub fn run(ui: Ui, action: &Action) -> Result<u8> {
+    match action {
+        Action::List => {
+            let mut rows = Vec::new();
+            let mut text = String::new();
+            for folder in own()? {
+                let (state, records) = match open_held(&folder) {
+                    Ok(held) => {
+                        ("readable", held.workspace.streams().iter().map(|size| size.records).sum::<u64>())
+                    }
+                    Err(error) if error.kind() == error::Kind::Decryption => ("its key is gone", 0),
+                    Err(_) => ("in use or damaged", 0),
+                };
+                text += &format!("{}   {} records   {state}\n", folder.display(), ui::thousands(records));
+                rows.push(json!({"folder": folder, "records": records, "state": state}));
+            }
+            if rows.is_empty() {
+                text.push_str("no workspaces\n");
+            }
+            ui.result(&rows, &text)?;
+        }
+        Action::Remove { folder } => {
+            match open_held(folder) {
+                Ok(held) => remove(held)?,
+                // Without its key it is unreadable already.
+                Err(error) if error.kind() == error::Kind::Decryption => Workspace::remove(folder)?,
+                Err(error) => return Err(error),
+            }
+            ui.result(&json!({"removed": folder}), &format!("{} removed\n", folder.display()))?;
+        }
+    }
+    Ok(0)
 }
 
 /// Removes a workspace and its key.

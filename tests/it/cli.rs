@@ -587,6 +587,11 @@ fn a_wrong_key_opens_nothing() {
     fs::write(key, text).unwrap();
     machine.ok(&["seal", "--workspace", "ws/one", "--out", "out"]);
     machine.ok(&["seal", "--workspace", "ws/one", "--policy", "strict", "--out", "strict"]);
+    machine.ok(&["collect", "--input", "export", "--out", "kept", "--keep-workspace"]);
+    let listed = machine.ok(&["workspace", "list", "--json"]).json();
+    assert_eq!(listed[0]["records"], 4, "{listed}");
+    machine.ok(&["workspace", "remove", listed[0]["folder"].as_str().unwrap()]);
+    assert_eq!(machine.ok(&["workspace", "list", "--json"]).json(), serde_json::json!([]));
     // The workspace itself is no input.
     let ran = machine.run(&["collect", "--input", "ws/one", "--out", "again"]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
