@@ -23,7 +23,8 @@ pub fn run(ui: Ui, args: &Records) -> Result<u8> {
     let now = Timestamp::now();
     let query = query(args, now)?;
     let bundle = reading::open(&args.bundle, &args.trust)?;
-    let format = if ui.json && args.format == Format::Table { Format::Json } else { args.format };
+    // `--json` promises JSON, whatever else is asked for.
+    let format = if ui.json && args.format != Format::Jsonl { Format::Json } else { args.format };
     let mut out = Printer::new(format, args.columns.is_empty());
     let limit = args.limit.unwrap_or(usize::MAX);
     let mut printed = 0;
