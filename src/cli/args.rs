@@ -406,8 +406,8 @@ pub struct Records {
     #[arg(long)]
     pub hide_informational: bool,
     /// Print at most this many rows.
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -17,7 +17,9 @@ use crate::seal;
 use crate::source::local::{LocalFiles, Options};
 use jiff::Timestamp;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -32,18 +34,25 @@ pub fn run(ui: Ui, args: &Collect) -> Result<u8> {
 pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let now = Timestamp::now();
     let setup = Setup::new(ui, &args.sealing)?;
-    let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref())?;
+    let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref(), &args.input.input)?;
     let mut held = begin(&args.input, &args.spool, now)?;
     let gathered = gather_into(ui, &args.input, &mut held)?;
-    if gathered.records == 0 && gathered.refused > 0 {
+    let keep = args.keep_workspace || args.spool.workspace.is_some();
+    if gathered.is_nothing() {
         ui.note(&listing_of_refused(&held)?);
-        let error = Error::new(error::Kind::Access, format!("nothing could be collected: {} files refused", gathered.refused))
-            .hint("give files of a known kind (`entra-bundle datasets`), or take text of unknown kind with --accept-text");
-        workspaces::remove(held)?;
+        let error = nothing(gathered.refused);
+        if !keep {
+            workspaces::remove(held)?;
+        }
         return Err(error);
     }
-    let keep = args.keep_workspace || args.spool.workspace.is_some();
     finish(ui, setup, draft, held, keep, now)
+}
+
+fn nothing(refused: u64) -> Error {
+    Error::new(error::Kind::Access, format!("nothing could be collected: {refused} files refused")).hint(
+        "give files of a known kind (`entra-bundle datasets`), or take text of unknown kind with --accept-text",
+    )
 }
 
 /// Runs `gather`.
@@ -55,6 +64,9 @@ pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
     let code = if summary.is_incomplete() { error::INCOMPLETE } else { 0 };
     if summary.is_incomplete() {
         ui.note(&listing_of_refused(&held)?);
+    }
+    if summary.is_nothing() {
+        return Err(nothing(summary.refused));
     }
     ui.result(
         &json!({"workspace": held.folder, "files": summary.units, "refused": summary.refused, "damaged": summary.damaged,
@@ -74,7 +86,7 @@ pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
 /// Runs `seal`.
 pub fn seal(ui: Ui, args: &Seal) -> Result<u8> {
     let setup = Setup::new(ui, &args.sealing)?;
-    let draft = setup.draft(&args.sealing, Some(&args.workspace))?;
+    let draft = setup.draft(&args.sealing, Some(&args.workspace), &[])?;
     let held = workspaces::open_held(&args.workspace)?;
     let finished = finish(ui, setup, draft, held, true, Timestamp::now())?;
     ui.result(&finished.json(), &finished.text())?;
@@ -125,7 +137,7 @@ impl Setup {
     }
 
     /// Opens the output, so that a wrong path fails in the first second.
-    fn draft(&self, args: &Sealing, workspace: Option<&Path>) -> Result<Draft> {
+    fn draft(&self, args: &Sealing, workspace: Option<&Path>, inputs: &[PathBuf]) -> Result<Draft> {
         let is_file = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"));
         let file = if is_file {
             args.out.clone()
@@ -138,11 +150,52 @@ impl Setup {
         };
         fs::create_dir_all(&folder)
             .map_err(|e| Error::io(format!("cannot make the folder `{}`", folder.display()), e))?;
-        let private = [Some(self.key_file.as_path()), workspace];
-        for private in private.into_iter().flatten() {
+        for private in
+            [Some(self.key_file.as_path()), args.sign_key.as_deref(), workspace].into_iter().flatten()
+        {
             refuse_beside(private, &folder)?;
         }
+        if workspace.is_some_and(|workspace| lies_in(&folder, workspace)) {
+            return Err(Error::usage("the bundle would lie inside the workspace")
+                .hint("choose another folder for --out"));
+        }
+        for input in inputs {
+            if input.is_dir() && lies_in(&folder, input) {
+                return Err(Error::usage(format!(
+                    "the output folder `{}` lies inside the input `{}`",
+                    folder.display(),
+                    input.display()
+                ))
+                .hint(
+                    "the bundle would be read as input: choose a folder for --out that is not below --input",
+                ));
+            }
+        }
+        remove_stale(&folder);
         Draft::create(&file, args.force)
+    }
+}
+
+/// Whether `folder` is `other` or lies below it.
+fn lies_in(folder: &Path, other: &Path) -> bool {
+    match (folder.canonicalize(), other.canonicalize()) {
+        (Ok(folder), Ok(other)) => folder.starts_with(other),
+        _ => false,
+    }
+}
+
+/// Removes the drafts that killed runs left in the folder that will be sent. A draft in use is locked.
+fn remove_stale(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("entra-bundle-")
+            && name.ends_with(".zip.partial")
+            && fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // A draft that cannot be removed is harmless: readers never accept one.
+            let _ = fs::remove_file(&path);
+        }
     }
 }
 
@@ -204,7 +257,11 @@ fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
 fn source(input: &Input) -> Result<LocalFiles<'static>> {
     LocalFiles::new(
         input.input.clone(),
-        Options { accept_text: input.accept_text, ..Options::new(interrupt::flag()) },
+        Options {
+            accept_text: input.accept_text,
+            checkpoint_every: 16 << 20,
+            ..Options::new(interrupt::flag())
+        },
     )
 }
 
@@ -267,23 +324,35 @@ fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary
 
 /// A failed run keeps its workspace, and says where.
 fn kept(ui: Ui, error: Error, held: &Held) -> Error {
-    ui.note(&format!("workspace kept: {}", held.folder.display()));
+    let kept = format!("workspace kept: {}", held.folder.display());
+    ui.note(&kept);
     match error.kind() {
-        error::Kind::Interrupted => error.hint("run the same command again with --resume"),
+        error::Kind::Interrupted => error.hint(format!("run the same command again with --resume ({kept})")),
         _ => error,
     }
 }
 
-/// Why files were refused, counted by reason: no name, because names are personal data.
+/// Why files were refused. On a terminal with the names, which are the user's own; elsewhere (logs,
+/// tickets) counted by reason, because a file's name can hold a person's.
 fn listing_of_refused(held: &Held) -> Result<String> {
     let mut lines = Vec::new();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for note in held.workspace.units()? {
         if let (Outcome::Failed | Outcome::Skipped | Outcome::Partial, Some(reason)) =
             (note.outcome(), note.reason())
         {
             let word = if note.records() > 0 { "damaged" } else { "refused" };
-            lines.push(format!("{word:<9} {}: {}", summary::reason(reason), note.unit.name));
+            let line = format!("{word:<9} {}", summary::reason(reason));
+            lines.push(format!("{line}: {}", super::lookup::visible(&note.unit.name)));
+            *counts.entry(line).or_default() += 1;
         }
+    }
+    if !std::io::stderr().is_terminal() {
+        return Ok(counts
+            .into_iter()
+            .map(|(line, count)| format!("{line} ({count})"))
+            .collect::<Vec<_>>()
+            .join("\n"));
     }
     const MOST: usize = 20;
     let more = lines.len().saturating_sub(MOST);
@@ -324,8 +393,8 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
         Ok(seal::Outcome::Leaks(leaks)) => {
             let report = places::state()?.join(format!("leak-report-{}.json", setup.bundle_id));
             let body = json!({"schema": "entra-bundle-private/leak-report/1", "findings": leaks});
-            places::private_folder(&places::state()?)?;
-            places::write_private(&report, &format!("{body:#}\n"))?;
+            let written = places::private_folder(&places::state()?)
+                .and_then(|()| places::write_private(&report, &format!("{body:#}\n")));
             for leak in leaks.iter().take(10) {
                 ui.note(&format!("leak      {leak}"));
             }
@@ -333,21 +402,27 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
                 error::Kind::Privacy,
                 format!("the leak check found {} identifying values; no bundle was written", leaks.len()),
             )
-            .hint(format!("places (no values) stand in {}", report.display()));
+            .hint(match written {
+                Ok(()) => format!("places (no values) stand in {}", report.display()),
+                Err(_) => "the list of places could not be written".to_owned(),
+            });
             return Err(kept(ui, error, &held));
         }
         Err(error) => return Err(kept(ui, error, &held)),
     };
     let code = if done.incomplete { error::INCOMPLETE } else { 0 };
-    if done.incomplete {
-        ui.note(&listing_of_refused(&held)?);
+    // The bundle exists: nothing that fails from here on takes its success back.
+    if done.incomplete
+        && let Ok(listing) = listing_of_refused(&held)
+    {
+        ui.note(&listing);
     }
-    if code == 0 && !keep {
-        workspaces::remove(held)?;
-    } else {
-        ui.note(&format!("workspace {} (raw data, encrypted; stays with you)", held.folder.display()));
+    let folder = held.folder.clone();
+    let removed = code == 0 && !keep && workspaces::remove(held).is_ok();
+    if !removed {
+        ui.note(&format!("workspace {} (raw data, encrypted; stays with you)", folder.display()));
     }
-    Ok(Finished { setup, done: *done, code })
+    Ok(Finished { setup, done: *done, code, workspace: (!removed).then_some(folder) })
 }
 
 /// A sealed bundle, and what is said about it.
@@ -357,6 +432,8 @@ pub struct Finished {
     pub done: seal::Done,
     /// 0, or 3 where something is missing.
     pub code: u8,
+    /// The workspace, where it was kept.
+    workspace: Option<PathBuf>,
 }
 
 impl Finished {
@@ -428,7 +505,7 @@ impl Finished {
             "learned": {"names": done.learned, "from": done.learned_from},
             "records": done.rows, "parts": done.parts, "undeclaredMembersDropped": done.undeclared,
             "datasets": {"complete": complete, "partial": partial, "skipped": skipped},
-            "filesRefused": done.refused, "incidentKey": setup.key_file, "code": self.code,
+            "filesRefused": done.refused, "incidentKey": setup.key_file, "workspace": self.workspace, "code": self.code,
         })
     }
 }

@@ -40,7 +40,9 @@ pub fn main() -> ExitCode {
         Err(refused) => return usage(&refused),
     };
     let ui = Ui::new(cli.json, cli.quiet, cli.no_progress);
-    interrupt::install();
+    if matches!(cli.command, Command::Collect(_) | Command::Demo(_) | Command::Gather(_) | Command::Seal(_)) {
+        interrupt::install();
+    }
     match std::panic::catch_unwind(|| run(ui, &cli.command)) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {

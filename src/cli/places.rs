@@ -58,16 +58,18 @@ pub fn write_new(path: &Path, text: &str) -> Result<()> {
 }
 
 fn write(path: &Path, options: &mut OpenOptions, text: &str) -> Result<()> {
-    let failed = |e: std::io::Error| {
-        let error = Error::io(format!("cannot write `{}`", path.display()), e);
-        if path.exists() {
-            error.hint("choose another name; existing files are never replaced")
-        } else {
-            error
+    let mut file = match options.open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::usage(format!("`{}` exists", path.display()))
+                .hint("choose another name; existing files are never replaced"));
         }
+        opened => opened.map_err(|e| Error::io(format!("cannot write `{}`", path.display()), e))?,
     };
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| {
+        // Half a key is worse than none.
+        let _ = fs::remove_file(path);
+        Error::io(format!("cannot write `{}`", path.display()), e)
+    })
 }
 
 /// Reads a small text file such as a key, a trust file or a policy. It is zeroed when dropped.

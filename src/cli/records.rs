@@ -26,7 +26,7 @@ pub fn run(ui: Ui, args: &Records) -> Result<u8> {
     // `--json` promises JSON, whatever else is asked for.
     let format = if ui.json && args.format != Format::Jsonl { Format::Json } else { args.format };
     let mut out = Printer::new(format, args.columns.is_empty());
-    let limit = args.limit.unwrap_or(usize::MAX);
+    let limit = args.limit.unwrap_or(u64::MAX);
     let mut printed = 0;
     let printer = std::cell::RefCell::new(&mut out);
     let counts = records::list(
@@ -37,7 +37,7 @@ pub fn run(ui: Ui, args: &Records) -> Result<u8> {
         &mut |row| {
             printer.borrow_mut().row(row)?;
             printed += 1;
-            Ok(printed < limit)
+            Ok(printed < limit && !printer.borrow().gone)
         },
     )?;
     out.end()?;
@@ -91,6 +91,8 @@ struct Printer {
     held: Vec<Vec<String>>,
     out: BufWriter<std::io::Stdout>,
     rows: u64,
+    /// The reader of standard output went away.
+    gone: bool,
 }
 
 impl Printer {
@@ -102,6 +104,7 @@ impl Printer {
             held: Vec::new(),
             out: BufWriter::new(std::io::stdout()),
             rows: 0,
+            gone: false,
         }
     }
 
@@ -148,7 +151,8 @@ impl Printer {
             Format::Json => self.text("\n]\n")?,
             Format::Csv | Format::Jsonl => {}
         }
-        self.out.flush().map_err(failed)
+        let flushed = self.out.flush();
+        self.unless_gone(flushed)
     }
 
     fn table(&mut self) -> Result<()> {
@@ -173,11 +177,27 @@ impl Printer {
         writer.write_record(cells.iter().map(|cell| unformula(cell))).map_err(internal)?;
         let bytes =
             writer.into_inner().map_err(|_| Error::new(error::Kind::Internal, "cannot write a CSV row"))?;
-        self.out.write_all(&bytes).or_else(broken)
+        self.put(&bytes)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.out.write_all(bytes);
+        self.unless_gone(written)
+    }
+
+    /// A reader that went away (`| head`) ends the listing quietly.
+    fn unless_gone(&mut self, written: std::io::Result<()>) -> Result<()> {
+        match written {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(())
+            }
+            other => other.map_err(failed),
+        }
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
-        self.out.write_all(text.as_bytes()).or_else(broken)
+        self.put(text.as_bytes())
     }
 }
 
@@ -195,14 +215,6 @@ fn shortened(cell: String) -> String {
 /// A cell that a spreadsheet would take for a formula gets an apostrophe before it.
 fn unformula(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
-}
-
-/// A reader that went away (`| head`) ends the program quietly.
-fn broken(error: std::io::Error) -> Result<()> {
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        std::process::exit(0);
-    }
-    Err(failed(error))
 }
 
 fn failed(error: std::io::Error) -> Error {

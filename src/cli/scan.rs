@@ -34,5 +34,20 @@ pub fn run(ui: Ui, args: &Scan) -> Result<u8> {
         &counts,
         &format!("{head}{rest}\n{body}Shapes only: a name in prose cannot be known without the directory.\n"),
     )?;
-    Ok(if args.fail_on_findings && counts.total() > 0 { error::Kind::Privacy.code() } else { 0 })
+    if !args.fail_on_findings {
+        return Ok(0);
+    }
+    if counts.total() > 0 {
+        return Ok(error::Kind::Privacy.code());
+    }
+    if counts.not_scanned > 0 {
+        return Err(Error::new(
+            error::Kind::Privacy,
+            format!("{} files could not be scanned", counts.not_scanned),
+        )
+        .hint(
+            "archives, event logs and other binary files are not looked into: unpack them, or leave them out",
+        ));
+    }
+    Ok(0)
 }

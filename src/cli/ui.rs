@@ -52,12 +52,13 @@ impl Ui {
     }
 }
 
-/// Prints text to standard output. A reader that went away (`| head`) ends the program quietly.
+/// Prints text to standard output.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        // A reader that went away (`| head`) does not change what the command found.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(e) => Err(Error::io("cannot write to standard output", e)),
     }
 }

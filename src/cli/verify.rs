@@ -38,6 +38,9 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     let found = bundle::verify(bundle, &check)?;
     if ui.json {
         ui::print_json(&found.report())?;
+        if let Some(error) = reading::refusal(&found) {
+            ui.failure(&error);
+        }
     } else {
         ui::print(&text(&found)?)?;
         if let Some(error) = reading::refusal(&found) {

@@ -61,7 +61,8 @@ pub fn open_held(folder: &Path) -> Result<Held> {
     }
     for file in key_files()? {
         // A process that was killed here leaves part of a key; it opens nothing and stops nothing.
-        let Ok(key) = WorkspaceKey::parse(&places::read_small(&file, "workspace key")?) else { continue };
+        let Ok(text) = places::read_small(&file, "workspace key") else { continue };
+        let Ok(key) = WorkspaceKey::parse(&text) else { continue };
         match Workspace::open(folder, &key) {
             Ok(workspace) => return Ok(Held { workspace, folder: folder.to_owned(), key: file }),
             Err(error) if error.kind() == error::Kind::Decryption => {}
@@ -167,8 +168,15 @@ pub fn run(ui: Ui, action: &Action) -> Result<u8> {
         Action::Remove { folder } => {
             match open_held(folder) {
                 Ok(held) => remove(held)?,
-                // Without its key it is unreadable already.
-                Err(error) if error.kind() == error::Kind::Decryption => Workspace::remove(folder)?,
+                // Without its key, or damaged, it serves nothing any more.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        error::Kind::Decryption | error::Kind::Integrity | error::Kind::Unsupported
+                    ) =>
+                {
+                    Workspace::remove(folder)?;
+                }
                 Err(error) => return Err(error),
             }
             ui.result(&json!({"removed": folder}), &format!("{} removed\n", folder.display()))?;

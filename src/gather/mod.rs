@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A commit costs two flushes to disk; small files share one.
-const COMMIT_BYTES: u64 = 64 << 20;
+const COMMIT_BYTES: u64 = 16 << 20;
 const COMMIT_UNITS: usize = 256;
 
 /// What to take.
@@ -59,6 +59,8 @@ pub struct Summary {
     pub units: u64,
     /// Units of which nothing at all was taken because of a fault.
     pub refused: u64,
+    /// Units without content.
+    pub empty: u64,
     /// Units that are damaged or cut, but gave records.
     pub damaged: u64,
     /// Records in the workspace.
@@ -66,6 +68,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether there was something to read and all of it was refused.
+    pub fn is_nothing(&self) -> bool {
+        self.refused > 0 && self.refused + self.empty == self.units
+    }
+
     /// Whether the run ends with exit code 3.
     pub fn is_incomplete(&self) -> bool {
         self.refused + self.damaged > 0
@@ -81,6 +88,12 @@ pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
     let units = run.source.units()?;
     let before: HashMap<String, UnitNote> =
         workspace.units()?.into_iter().map(|note| (note.unit.id.clone(), note)).collect();
+    let listed: std::collections::HashSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
+    if before.keys().any(|id| !listed.contains(id.as_str())) {
+        // Reading a grown file again would put its records into the bundle twice.
+        return Err(Error::usage("an input changed or vanished since the run that is to be continued")
+            .hint("start afresh, without --resume, in another workspace"));
+    }
     let total = units.iter().map(|unit| unit.bytes).sum::<Option<u64>>();
     run.observer.on(&Event::Begin { phase: Phase::Gather, total });
     let mut spooler = Spooler {
@@ -92,6 +105,10 @@ pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
         times: HashMap::new(),
     };
     for (number, unit) in (1..).zip(&units) {
+        if run.stop.load(Ordering::Relaxed) {
+            spooler.commit()?;
+            return Err(interrupted());
+        }
         let known = before.get(&unit.id);
         if known.is_some_and(|note| note.end.is_some()) {
             run.observer.on(&Event::Advance {
@@ -117,10 +134,15 @@ pub fn summary(workspace: &Workspace) -> Result<Summary> {
         match note.outcome() {
             Outcome::Failed | Outcome::Skipped => summary.refused += 1,
             Outcome::Partial => summary.damaged += 1,
-            Outcome::Complete | Outcome::Empty => {}
+            Outcome::Empty => summary.empty += 1,
+            Outcome::Complete => {}
         }
     }
     Ok(summary)
+}
+
+fn interrupted() -> Error {
+    Error::new(error::Kind::Interrupted, "interrupted; what was committed so far is kept")
 }
 
 struct Spooler<'a, 'w> {
@@ -142,10 +164,7 @@ impl Spooler<'_, '_> {
         let (mut bytes, mut records) = (0, 0);
         while let Some(item) = items.next() {
             if self.run.stop.load(Ordering::Relaxed) {
-                return Err(Error::new(
-                    error::Kind::Interrupted,
-                    "interrupted; what was read so far is kept",
-                ));
+                return Err(interrupted());
             }
             match item? {
                 Item::Record(stream, raw) => {

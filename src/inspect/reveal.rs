@@ -9,6 +9,9 @@ use crate::workspace::Workspace;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 
+/// Longest value that is tried.
+const LONGEST: usize = 1024;
+
 /// What one pseudonym stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Revealed {
@@ -47,17 +50,38 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tries every cell, member and line of a text: CSV, JSON or one value a line.
+    /// Tries every string of a JSON text, every cell of a CSV text, and every line.
     pub fn candidates(&mut self, text: &str) {
+        let text = text.trim_start_matches('\u{feff}');
         let mut seen = HashSet::new();
-        for line in text.trim_start_matches('\u{feff}').lines() {
-            for piece in std::iter::once(line).chain(line.split([',', ';', '\t', '"', '{', '}', '[', ']'])) {
-                let piece = piece.trim().trim_matches(['"', '\'']);
-                if !piece.is_empty() && piece.len() <= 1024 && seen.insert(piece.to_owned()) {
-                    self.value(piece);
+        let mut offer = |search: &mut Self, value: &str| {
+            let value = value.trim();
+            if !value.is_empty() && value.len() <= LONGEST && seen.insert(value.to_owned()) {
+                search.value(value);
+            }
+        };
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+        for document in documents.map_while(Result::ok) {
+            let mut open = vec![document];
+            while let Some(value) = open.pop() {
+                match value {
+                    serde_json::Value::String(text) => offer(self, &text),
+                    serde_json::Value::Array(items) => open.extend(items),
+                    serde_json::Value::Object(members) => {
+                        open.extend(members.into_iter().map(|(_, value)| value))
+                    }
+                    _ => {}
                 }
             }
         }
+        for delimiter in [b',', b';', b'\t'] {
+            let mut cells = csv::ReaderBuilder::new();
+            cells.has_headers(false).flexible(true).delimiter(delimiter);
+            for row in cells.from_reader(text.as_bytes()).records().map_while(Result::ok) {
+                row.iter().for_each(|cell| offer(self, cell));
+            }
+        }
+        text.lines().for_each(|line| offer(self, line));
     }
 
     /// Tries every typed value of a workspace.
@@ -68,7 +92,7 @@ impl<'a> Search<'a> {
             for slice in 0..size.slices {
                 for raw in workspace.slice(&size.stream, slice)? {
                     visitor.visit(&raw?, &mut |_, value| {
-                        if self.open > 0 && value.len() <= 1024 && seen.insert(value.to_owned()) {
+                        if self.open > 0 && value.len() <= LONGEST && seen.insert(value.to_owned()) {
                             self.value(value);
                         }
                     });
@@ -90,5 +114,26 @@ impl<'a> Search<'a> {
                 None => Revealed { pseudonym, what: None, value: None },
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::privacy::{IncidentKey, Letter};
+
+    #[test]
+    fn candidates_are_read_as_json_csv_and_lines() {
+        let names = Pseudonymizer::new(&IncidentKey::from_bytes([3; 32])).unwrap();
+        let wanted = ["Schmidt, Greta", "Zoë O'Brien", "Pat Lee"];
+        let text = "id,name\n1,\"Schmidt, Greta\"\nPat Lee\n";
+        let json = r#"{"value":[{"displayName":"Zo\u00eb O\u0027Brien"}]}"#;
+        let mut search =
+            Search::new(&names, wanted.iter().map(|name| names.token(Letter::N, name)).collect());
+        search.candidates(text);
+        search.candidates(json);
+        let mut found: Vec<String> = search.finish().into_iter().filter_map(|row| row.value).collect();
+        found.sort();
+        assert_eq!(found, ["Pat Lee", "Schmidt, Greta", "Zoë O'Brien"]);
     }
 }

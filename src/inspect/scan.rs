@@ -102,7 +102,11 @@ fn file(path: &Path, engine: &TextEngine<'_>, counts: &mut Counts) -> Result<()>
         let _ = decoder.decode_to_string(&bytes[start.min(filled)..filled], &mut text, last);
         start = 0;
         if last || text.len() >= PIECE {
-            let cut = if last { text.len() } else { text.rfind('\n').map_or(text.len(), |at| at + 1) };
+            let cut = if last {
+                text.len()
+            } else {
+                text.rfind('\n').or_else(|| text.rfind([',', ' ', ';'])).map_or(text.len(), |at| at + 1)
+            };
             out.clear();
             engine.scan(&text[..cut], &mut Counter(&mut counts.kinds), &mut out);
             text.drain(..cut);

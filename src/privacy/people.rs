@@ -11,6 +11,9 @@ use crate::record::{Label, Raw, Stated, sealed};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
+/// Most partners that a duplicate address names: one address on everybody would name everybody everywhere.
+const MOST_DUPLICATES: usize = 20;
+
 /// A value after its treatment. Made in this module alone, from what a [`Render`] gave.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -71,6 +74,27 @@ struct Person {
     enabled: Option<bool>,
 }
 
+impl Person {
+    /// Fills what is not known from another record of the same person.
+    fn take_over(&mut self, other: Person) {
+        for (own, theirs) in [
+            (&mut self.upn, other.upn),
+            (&mut self.mail, other.mail),
+            (&mut self.sid, other.sid),
+            (&mut self.anchor, other.anchor),
+            (&mut self.account, other.account),
+        ] {
+            if own.is_empty() {
+                *own = theirs;
+            }
+        }
+        self.proxies.extend(other.proxies);
+        self.guest = self.guest.or(other.guest);
+        self.synced = self.synced.or(other.synced);
+        self.enabled = self.enabled.or(other.enabled);
+    }
+}
+
 /// The member paths of a user record, folded once.
 pub struct UserPaths([Member; 10]);
 
@@ -127,10 +151,32 @@ impl People {
         self.people.extend(other.people);
     }
 
+    /// One person may come in several shapes (Graph, PowerShell), each with other members: what has
+    /// the same object id is one.
+    fn merge_by_id(&mut self) {
+        let mut merged: Vec<Person> = Vec::with_capacity(self.people.len());
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for person in self.people.drain(..) {
+            if person.id.is_empty() {
+                merged.push(person);
+                continue;
+            }
+            match places.entry(person.id.to_lowercase()) {
+                std::collections::hash_map::Entry::Vacant(free) => {
+                    free.insert(merged.len());
+                    merged.push(person);
+                }
+                std::collections::hash_map::Entry::Occupied(known) => merged[*known.get()].take_over(person),
+            }
+        }
+        self.people = merged;
+    }
+
     /// The lines, in the order of their pseudonyms, so that line numbers tell nothing of the directory's order.
     pub fn lines(mut self, render: &mut dyn Render) -> Vec<Entity> {
         self.people.sort();
         self.people.dedup();
+        self.merge_by_id();
         let mut proxies: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, person) in self.people.iter().enumerate() {
             let mut own: Vec<String> = person.proxies.iter().map(|p| p.to_lowercase()).collect();
@@ -238,7 +284,7 @@ fn lints(
             .collect();
         others.sort_unstable();
         others.dedup();
-        found.extend(others.into_iter().map(|e| format!("proxy-duplicate-with:{e}")));
+        found.extend(others.into_iter().take(MOST_DUPLICATES).map(|e| format!("proxy-duplicate-with:{e}")));
     }
     found.into_iter().filter_map(|lint| Label::new(lint).ok()).collect()
 }

@@ -52,6 +52,10 @@ pub fn ordered<T: Send>(
                 }
             });
         }
+        let _wake = OnPanic(|| {
+            lock().stopped = true;
+            changed.notify_all();
+        });
         let taken = (|| {
             for task in 0..tasks {
                 let result = {

@@ -99,7 +99,9 @@ impl UnitNote {
         self.cursor = later.cursor;
         self.end = later.end.or(self.end.take());
         self.faults.extend(later.faults);
-        self.spans.extend(later.spans);
+        for span in later.spans {
+            self.extend(span);
+        }
         self.unselected += later.unselected;
         self.outside_window += later.outside_window;
         self.untimed += later.untimed;
@@ -125,9 +127,15 @@ impl UnitNote {
 
     /// Counts a record of the stream, by its number in it.
     pub fn took(&mut self, stream: &Stream, number: u64) {
-        match self.spans.last_mut() {
-            Some(span) if span.stream == *stream && span.first + span.count == number => span.count += 1,
-            _ => self.spans.push(Span { stream: stream.clone(), first: number, count: 1 }),
+        self.extend(Span { stream: stream.clone(), first: number, count: 1 });
+    }
+
+    /// Adds a run of records; runs that meet become one, also where streams alternate in a file.
+    fn extend(&mut self, more: Span) {
+        let meets = |span: &&mut Span| span.first + span.count == more.first && span.stream == more.stream;
+        match self.spans.iter_mut().rev().find(meets) {
+            Some(span) => span.count += more.count,
+            None => self.spans.push(more),
         }
     }
 
@@ -144,5 +152,26 @@ impl UnitNote {
             Some(known) => known.count += fault.count,
             None => self.faults.push(Fault { record: None, offset: None, ..fault }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Source;
+
+    #[test]
+    fn alternating_streams_make_one_span_each() {
+        let unit = Unit { id: "1".into(), name: "a".into(), bytes: None };
+        let streams = [Stream::new(Source::Graph, "a"), Stream::new(Source::Graph, "b")];
+        let mut note = UnitNote::new("local", &unit);
+        let mut later = UnitNote::new("local", &unit);
+        for number in 0..1000 {
+            let into = if number < 500 { &mut note } else { &mut later };
+            streams.iter().for_each(|stream| into.took(stream, number));
+        }
+        note.add(later);
+        assert_eq!(note.spans.len(), 2);
+        assert!(note.spans.iter().all(|span| (span.first, span.count) == (0, 1000)));
     }
 }

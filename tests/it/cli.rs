@@ -597,3 +597,44 @@ fn a_wrong_key_opens_nothing() {
     assert_eq!(ran.code, Some(4), "{}", ran.err);
     assert!(ran.err.contains("private file"), "{}", ran.err);
 }
+
+#[test]
+fn names_of_files_stay_out_of_logs() {
+    let machine = Machine::new();
+    machine.file("in/users.json", USERS);
+    machine.file("in/greta.schmidt@contoso.com notes.txt", "words of nobody\n");
+    let ran = machine.run(&["collect", "--input", "in", "--out", "out"]);
+    assert_eq!(ran.code, Some(3));
+    assert_nothing_personal(&ran.err);
+    assert!(ran.err.contains("text of unknown kind (--accept-text takes it) (1)"), "{}", ran.err);
+}
+
+#[test]
+fn a_private_key_never_lies_in_the_folder_to_be_sent() {
+    let machine = Machine::new();
+    export(&machine);
+    fs::create_dir_all(machine.path("out")).unwrap();
+    machine.ok(&["key", "generate", "signing", "--out", "out/signing.key"]);
+    for args in [
+        &["collect", "--input", "export", "--out", "out", "--sign-key", "out/signing.key"][..],
+        &["collect", "--input", "export", "--out", "export/bundles"],
+    ] {
+        let ran = machine.run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.err);
+    }
+    machine.file("sent/entra-bundle-old.zip.partial", "left by a killed run");
+    machine.ok(&["collect", "--input", "export", "--out", "sent"]);
+    assert_eq!(fs::read_dir(machine.path("sent")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_input_that_changed_is_not_resumed() {
+    let machine = Machine::new();
+    export(&machine);
+    machine.ok(&["gather", "--input", "export", "--workspace", "ws/one"]);
+    let more = format!("{}{}\n", fs::read_to_string(machine.path("export/signins.jsonl")).unwrap(), SIGN_IN);
+    machine.file("export/signins.jsonl", more);
+    let ran = machine.run(&["gather", "--input", "export", "--workspace", "ws/one", "--resume"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("changed or vanished"), "{}", ran.err);
+}
