@@ -66,6 +66,18 @@ impl Dictionary {
         entities: Entities,
         sources: Vec<String>,
     ) -> Dictionary {
+        // A domain is a domain, also where somebody put it into a field of names: the rule for domains
+        // decides, or a policy that keeps domains could never seal.
+        let domains: BTreeSet<Box<str>> = names
+            .iter()
+            .filter(|(kind, _)| matches!(kind, Kind::Domain | Kind::Partner))
+            .flat_map(|(_, texts)| texts.iter().filter(|text| text.contains('.')).cloned())
+            .collect();
+        for (kind, texts) in &mut names {
+            if matches!(kind, Kind::PersonName | Kind::GroupName) {
+                texts.retain(|text| !domains.contains(text));
+            }
+        }
         // Entries in the order of rank: the first exact form of a text is the kind it has without context.
         names.sort_by_key(|(kind, _)| (rank(*kind), *kind));
         let count = names.iter().map(|(_, texts)| texts.len()).sum();

@@ -186,6 +186,11 @@ impl Rules {
         self.policy.private_addresses()
     }
 
+    /// Whether private addresses stay readable.
+    pub fn keeps_private_addresses(&self) -> bool {
+        self.private_addresses() == Private::Keep
+    }
+
     /// Whether domains of consumer mail stay readable.
     pub fn keeps_consumer_mail(&self) -> bool {
         self.policy.keeps_consumer_mail()

@@ -116,7 +116,8 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     let total = workspace.streams().iter().map(|size| size.bytes).sum();
     let (dictionary, people) = learn(job, workspace, &tasks, total)?;
     let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
-    let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone());
+    let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone())
+        .keeping_private_addresses(job.rules.keeps_private_addresses());
 
     job.observer.on(&Event::Begin { phase: Phase::Rewrite, total: Some(total) });
     let mut tally = Tally::default();

@@ -4,6 +4,7 @@ mod house;
 mod program;
 mod shared;
 
+mod adversary;
 mod bundle;
 mod catalogue;
 mod cli;

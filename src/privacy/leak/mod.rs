@@ -58,6 +58,7 @@ impl std::fmt::Display for Leak {
 pub struct LeakCheck<'a> {
     dictionary: &'a Dictionary,
     treated: KindSet,
+    private_addresses: bool,
     names: Names,
     needles: Needles,
     /// Folded member name → whether every type that declares it holds an identity there.
@@ -72,11 +73,19 @@ impl<'a> LeakCheck<'a> {
         LeakCheck {
             dictionary,
             treated,
+            private_addresses: false,
             names: Names::new(dictionary, treated),
             needles: Needles::new(&secrets),
             members: members(Catalogue::builtin()),
             soft: AtomicU64::new(0),
         }
+    }
+
+    /// Whether the policy keeps private addresses: then they are no finding.
+    #[must_use]
+    pub fn keeping_private_addresses(mut self, keeps: bool) -> Self {
+        self.private_addresses = keeps;
+        self
     }
 
     /// Occurrences of soft originals that did not block, over all entries so far.
@@ -152,7 +161,11 @@ impl<'a> LeakCheck<'a> {
         origin: impl Fn(usize) -> usize,
         report: &mut impl FnMut(usize, &'static str, bool),
     ) {
-        let shapes = Shapes { entities: self.dictionary.entities(), treated: self.treated };
+        let shapes = Shapes {
+            entities: self.dictionary.entities(),
+            treated: self.treated,
+            private_addresses: self.private_addresses,
+        };
         shapes.find(bytes, &mut |shape: Shape| report(origin(shape.start), shape.what, shape.known));
         self.names.find(bytes, |hit: Hit| {
             if hit.hard {
@@ -169,7 +182,7 @@ impl<'a> LeakCheck<'a> {
     /// `\Users\x`, `CN=x`, `x@`, or the whole value of a member that holds identities.
     fn soft_blocks(&self, bytes: &[u8], hit: &Hit) -> bool {
         let before = &bytes[hit.start.saturating_sub(96)..hit.start];
-        let after = &bytes[hit.end..(hit.end + 2).min(bytes.len())];
+        let after = &bytes[hit.end..(hit.end + 7).min(bytes.len())];
         let value = &bytes[hit.start..hit.end];
         let word = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80;
         // `Sync_<host token>_…`: the fixed beginning of our own pseudonym of a synchronization account.
@@ -182,7 +195,7 @@ impl<'a> LeakCheck<'a> {
         }
         // Beside `@`, where a domain follows.
         if after.first() == Some(&b'@') && after.get(1).is_some_and(word) {
-            return !ends_with(before, b"@odata.");
+            return !after.eq_ignore_ascii_case(b"@odata.");
         }
         let domain = match before.iter().rev().take_while(|b| **b == b'\\').count() {
             0 => None,
@@ -380,6 +393,7 @@ mod tests {
             "\"@odata.type\":\"#microsoft.graph.user\",\"members@odata.bind\":1",
             "2024-03-05T07:08:09.1234567Z 10:00:00 [redacted:upn] [secret:jwt] AADSTS50126 anna said ad",
             "the admin will sync in ad: success",
+            "\"anna@odata.type\":\"x\"",
             "\"city\":\"Anna\\u0020x\"",
         ] {
             assert_eq!(leaks(text.as_bytes()), [], "{text}");
@@ -430,6 +444,20 @@ mod tests {
         assert_eq!(check.check("x", &mut &theirs[..]).unwrap().len(), 1);
         let check = LeakCheck::new(&dictionary, all(), Vec::new());
         assert_eq!(check.check("x", &mut &ours[..]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn private_addresses_are_findings_unless_the_policy_keeps_them() {
+        let dictionary = dictionary();
+        let private = b"10.20.30.0/24 10.20.30.40:389 100.64.1.7 [fd00:1:2::3]:88 ::ffff:10.1.2.3";
+        let public = b"203.0.113.7 2a01:db8:7:1::5";
+        let found = |keeps, text: &[u8]| {
+            let check = LeakCheck::new(&dictionary, all(), Vec::new()).keeping_private_addresses(keeps);
+            check.check("x", &mut { text }).unwrap().len()
+        };
+        assert_eq!(found(true, private), 0);
+        assert_eq!(found(false, private), 5);
+        assert_eq!(found(true, public), 2);
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) struct Shape {
 pub(super) struct Shapes<'a> {
     pub entities: &'a Entities,
     pub treated: KindSet,
+    /// Whether the policy keeps private addresses.
+    pub private_addresses: bool,
 }
 
 impl Shapes<'_> {
@@ -110,7 +112,11 @@ impl Shapes<'_> {
                 let kept = text.matches('.').count() != 3
                     || !closed
                     || bytes.get(end) == Some(&b'.') && digit(bytes, end + 1);
-                if !kept && self.treats(&[Kind::IpAddress]) && is_address(bytes, start, end, text) {
+                if !kept
+                    && self.treats(&[Kind::IpAddress])
+                    && is_address(bytes, start, end, text)
+                    && !self.keeps(text)
+                {
                     report(start, Kind::IpAddress.id(), false);
                 }
             } else if self.treats(&[Kind::IpAddress, Kind::MacAddress]) {
@@ -124,6 +130,11 @@ impl Shapes<'_> {
                 }
             }
         }
+    }
+
+    /// Whether an address stays because the policy keeps private ones.
+    fn keeps(&self, address: &str) -> bool {
+        self.private_addresses && address.parse().is_ok_and(is_private)
     }
 
     /// Hex digits without dashes: a GUID, its little-endian bytes, or the hex of an anchor's text.
@@ -170,7 +181,7 @@ impl Shapes<'_> {
         let Ok(address) = trimmed.parse::<Ipv6Addr>() else { return };
         let groups = trimmed.split(':').filter(|group| !group.is_empty()).count();
         let telling = groups >= 3 || trimmed.bytes().any(|b| b.is_ascii_digit());
-        if telling && !is_ours(IpAddr::V6(address)) {
+        if telling && !is_ours(IpAddr::V6(address)) && !self.keeps(trimmed) {
             report(start, Kind::IpAddress.id(), false);
         }
     }
@@ -382,6 +393,17 @@ fn is_ours(address: IpAddr) -> bool {
                 || s[0] & 0xffc0 == 0xfe80
                 || s[0] & 0xff00 == 0xff00
                 || v6.to_ipv4_mapped().is_some_and(|v4| is_ours(IpAddr::V4(v4)))
+        }
+    }
+}
+
+/// Addresses of networks that belong to nobody alone: RFC 1918, the shared block, unique local ones.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
+        IpAddr::V6(v6) => {
+            v6.segments()[0] & 0xfe00 == 0xfc00
+                || v6.to_ipv4_mapped().is_some_and(|v4| is_private(IpAddr::V4(v4)))
         }
     }
 }

@@ -133,6 +133,13 @@ pub(crate) fn is_identity(bytes: &[u8], at: usize) -> bool {
     (cue.joined && strong.contains(&word)) || (backslash && word != b"c") || word == b"account"
 }
 
+/// Whether a domain or realm of one label follows at `end`, so that what ends there is an account:
+/// `anna@CORP`. Addresses with a dotted domain have a shape of their own.
+pub(crate) fn is_local_part(bytes: &[u8], end: usize) -> bool {
+    let annotation = bytes.get(end..end + 7).is_some_and(|next| next.eq_ignore_ascii_case(b"@odata."));
+    bytes.get(end) == Some(&b'@') && bytes.get(end + 1).is_some_and(|b| is_word_byte(*b)) && !annotation
+}
+
 /// Whether a host is announced directly before `at`.
 pub(crate) fn is_host(bytes: &[u8], at: usize) -> bool {
     let cue = Cue::before(bytes, at, 1);
@@ -252,6 +259,14 @@ mod tests {
         for text in ["the user ", "status: ", "", "x "] {
             let (bytes, at) = at(text);
             assert!(!is_identity(bytes, at), "{text}");
+        }
+    }
+
+    #[test]
+    fn local_parts() {
+        assert!(is_local_part(b"anna@CORP", 4));
+        for text in ["anna@", "anna", "anna @CORP", "anna@odata.type", "anna@@x"] {
+            assert!(!is_local_part(text.as_bytes(), 4), "{text}");
         }
     }
 

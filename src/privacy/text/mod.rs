@@ -77,12 +77,20 @@ impl<'a> TextEngine<'a> {
         render: &mut dyn Render,
         out: &mut Vec<u8>,
     ) -> u64 {
-        let (mut at, mut copied, mut replaced) = (from, from, 0);
-        while let Some(name) = words::next(text, at, to, place.announced, self.dictionary) {
+        let (mut at, mut copied, mut replaced, mut shorter) = (from, from, 0, usize::MAX);
+        while let Some(name) = words::next(text, at, to, shorter, place.announced, self.dictionary) {
+            let before = out.len();
             out.extend_from_slice(&text.as_bytes()[copied..name.start]);
-            replaced += treat(name.kind, name.value, &text[name.start..name.end], render, out);
-            at = name.end;
-            copied = at;
+            let treated = treat(name.kind, name.value, &text[name.start..name.end], render, out);
+            replaced += treated;
+            if treated == 0 {
+                // The policy keeps it (a group's name, say); a person may stand inside.
+                out.truncate(before);
+                (at, shorter) = (name.start, name.end);
+            } else {
+                (at, shorter) = (name.end, usize::MAX);
+                copied = at;
+            }
         }
         out.extend_from_slice(&text.as_bytes()[copied..to]);
         replaced

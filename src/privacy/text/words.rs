@@ -17,11 +17,13 @@ pub(crate) struct Name<'a> {
 }
 
 /// The next name from `from`, not past `to`. `announced` says that the text as a whole stands in a
-/// field of an account.
+/// field of an account. A name at `from` itself must end before `shorter`: a longer one was looked at
+/// and stays, and another may stand inside it.
 pub(crate) fn next<'a>(
     text: &'a str,
     from: usize,
     to: usize,
+    shorter: usize,
     announced: bool,
     dictionary: &'a Dictionary,
 ) -> Option<Name<'a>> {
@@ -35,6 +37,9 @@ pub(crate) fn next<'a>(
         let mut slots = [Match::default(); MAX_ATOMS];
         let found = index.matches(text, atom, to, &mut slots);
         for hit in slots[..found].iter().rev() {
+            if atom.start == from && hit.end >= shorter {
+                continue;
+            }
             let whole = announced && atom.start == 0 && hit.end == text.len();
             if let Some((kind, value)) = choose(text, atom.start, hit, whole, dictionary) {
                 return Some(Name { start: atom.start, end: hit.end, kind, value });
@@ -57,7 +62,7 @@ fn choose<'a>(
     let has_account = originals().any(|(_, original)| original.kind == Kind::Account);
     // Context names the type; it is asked only where it can change the answer.
     let any_bare = originals().any(|(_, original)| original.bare);
-    let wanted = if announced {
+    let wanted = if announced || (!any_bare && context::is_local_part(bytes, hit.end)) {
         Some(Kind::Account)
     } else if (has_account || !any_bare) && context::is_identity(bytes, start) {
         Some(if bytes.get(hit.end) == Some(&b'$') { Kind::Host } else { Kind::Account })
