@@ -65,20 +65,18 @@ fn a_tenant_with_guests_seals_under_every_preset() {
 #[test]
 fn a_short_account_before_a_realm_of_one_label_is_replaced_and_not_refused() {
     let machine = Machine::new();
-    machine.file(
-        "export/users.json",
-        json!({"value": [user(1, "bl@wombatcorp.com", json!({"onPremisesSamAccountName": "bl"}))]})
-            .to_string(),
-    );
-    let audits = [audit(1, "no ticket for bl@WOMBATCORP or bl@CORP"), audit(2, "bl@odata.type is kept")];
+    let users = [
+        user(1, "bl@wombatcorp.com", json!({"displayName": "Quincy"})),
+        user(2, "bob@wombatcorp.com", json!({"onPremisesSamAccountName": "bob"})),
+    ];
+    machine.file("export/users.json", json!({ "value": users }).to_string());
+    let audits = [audit(1, "no ticket for bl@WOMBATCORP, but bob@CORP"), audit(2, "bob@odata.type")];
     machine.file("export/audits.json", json!({ "value": audits }).to_string());
     let ran = collect(&machine, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let written = read(&machine, "data/graph/directory_audits/part-00000.jsonl");
-    assert!(
-        !written.contains("bl@W") && !written.contains("bl@C") && written.contains("no ticket for u-"),
-        "{written}"
-    );
+    assert!(!written.contains("bl@") && !written.contains("bob@C"), "{written}");
+    assert!(written.contains("no ticket for u-") && written.contains("but u-"), "{written}");
 }
 
 #[test]
@@ -137,4 +135,18 @@ fn a_person_inside_a_group_name_that_the_policy_keeps_is_replaced() {
             && !written.contains("Quackenbush"),
         "{written}"
     );
+}
+
+#[test]
+fn sids_in_a_security_descriptor_are_replaced_though_letters_follow() {
+    let machine = Machine::new();
+    let sid = "S-1-5-21-3111222333-444555666-777888999-2222";
+    let sddl =
+        format!("O:{sid}G:S-1-5-21-3111222333-444555666-777888999-513D:AI(A;;GA;;;{sid})(A;;GR;;;S-1-5-18)");
+    machine.file("export/audits.json", json!({"value": [audit(1, &sddl)]}).to_string());
+    let ran = collect(&machine, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let written = read(&machine, "data/graph/directory_audits/part-00000.jsonl");
+    assert!(!written.contains("3111222333"), "{written}");
+    assert!(written.contains("-513D:AI(A;;GA;;;S-1-5-21-42") && written.contains("S-1-5-18)"), "{written}");
 }

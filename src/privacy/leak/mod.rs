@@ -362,6 +362,7 @@ mod tests {
             ("\"203.0.113.7:443\"", "ip_address"),
             ("2a01:db8:7:1::5", "ip_address"),
             ("S-1-5-21-1004336348-1177238915-682003330-1104", "sid"),
+            ("O:S-1-5-21-1004336348-1177238915-682003330-1104G:DAD:", "sid"),
             ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln", "secret:jwt"),
             ("-----BEGIN PRIVATE KEY-----", "secret:pem"),
             ("\"password\":\"Hunter22\"", "secret:key-value"),

@@ -212,7 +212,8 @@ impl Shapes<'_> {
             if matches!(first, b's' | b'S') {
                 let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
                 let parts: Vec<u32> = text.split('-').skip(4).filter_map(|part| part.parse().ok()).collect();
-                if word_before(bytes, start) || word_at(bytes, end) {
+                // Letters may follow at once: in SDDL the next part does.
+                if word_before(bytes, start) || digit(bytes, end) {
                     continue;
                 }
                 match (text.as_bytes().get(4), &parts[..]) {

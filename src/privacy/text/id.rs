@@ -89,7 +89,8 @@ pub(crate) fn sid(bytes: &[u8], at: usize, end: usize, spans: &mut Vec<Span>) {
         }
         stop += 1;
     }
-    if word_at(bytes, stop) || (kind == Kind::EntraSid && parts != 4) || parts < 3 {
+    // Letters may follow at once: in SDDL the next part does (`O:S-1-5-21-…-1104G:DAD:`).
+    if (kind == Kind::EntraSid && parts != 4) || parts < 3 {
         return;
     }
     spans.push(Span { start: at, end: stop, rank: rank::SID, what: What::Value(kind) });

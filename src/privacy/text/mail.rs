@@ -1,5 +1,6 @@
 //! Mail addresses and UPNs, guests and glued object ids included.
 
+use super::super::dictionary::Dictionary;
 use super::span::{Span, What, is_word_byte, rank, word_at};
 use crate::kind::Kind;
 
@@ -61,6 +62,28 @@ pub(crate) fn at(bytes: &[u8], from: usize, at: usize, spans: &mut Vec<Span>) ->
     Some(end)
 }
 
+/// An account before the `@` at `at` with a learned domain of one label behind it: `bo@CORP`, as
+/// Kerberos and NetBIOS write it. However short the account is, its realm says what it is.
+pub(crate) fn at_realm(
+    text: &str,
+    from: usize,
+    at: usize,
+    dictionary: &Dictionary,
+    spans: &mut Vec<Span>,
+) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let before = bytes[from.max(at.saturating_sub(64))..at].iter().rev();
+    let start = at - before.take_while(|b| is_word_byte(**b) || b"._-$".contains(b)).count();
+    let realm = bytes[at + 1..].iter().take(64).take_while(|b| is_word_byte(**b) || **b == b'-').count();
+    let end = at + 1 + realm;
+    let whole = text.get(start..at).is_some_and(|local| local.contains(char::is_alphanumeric));
+    if !whole || !dictionary.is_domain_label(text.get(at + 1..end)?) {
+        return None;
+    }
+    spans.push(Span { start, end, rank: rank::MAIL, what: What::Value(Kind::Upn) });
+    Some(end)
+}
+
 fn starts_without_case(text: &[u8], head: &[u8]) -> bool {
     text.len() >= head.len() && text[..head.len()].eq_ignore_ascii_case(head)
 }
@@ -75,6 +98,26 @@ mod tests {
             at(text.as_bytes(), 0, position, &mut spans);
         }
         spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
+    }
+
+    #[test]
+    fn accounts_of_a_learned_realm_however_short() {
+        let mut learner = super::super::super::learn::Learner::new();
+        learner.learn(Kind::Domain, "corp.contoso.com", "domains");
+        let dictionary = learner.freeze();
+        for (text, found) in [
+            ("x bo@CORP.", "bo@CORP"),
+            ("(b.o$@corp)", "b.o$@corp"),
+            ("bo@OTHER", ""),
+            ("@corp", ""),
+            ("é@", ""),
+        ] {
+            let mut spans = Vec::new();
+            let at = text.find('@').unwrap_or(0);
+            at_realm(text, 0, at, &dictionary, &mut spans);
+            let first = spans.first().map_or("", |span| &text[span.start..span.end]);
+            assert_eq!(first, found, "{text}");
+        }
     }
 
     #[test]

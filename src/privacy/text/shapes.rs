@@ -78,11 +78,11 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
     if has(AT) {
         let mut from = start;
         for at in start..end {
-            if bytes[at] == b'@'
-                && at >= from
-                && let Some(stop) = mail::at(bytes, floor(bytes, from), at, spans)
-            {
-                from = stop;
+            if bytes[at] == b'@' && at >= from {
+                let floor = floor(bytes, from);
+                let stop = mail::at(bytes, floor, at, spans)
+                    .or_else(|| mail::at_realm(text, floor, at, dictionary, spans));
+                from = stop.unwrap_or(from);
             }
         }
     }
