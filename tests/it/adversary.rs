@@ -150,3 +150,25 @@ fn sids_in_a_security_descriptor_are_replaced_though_letters_follow() {
     assert!(!written.contains("3111222333"), "{written}");
     assert!(written.contains("-513D:AI(A;;GA;;;S-1-5-21-42") && written.contains("S-1-5-18)"), "{written}");
 }
+
+#[test]
+fn shapes_right_beside_letters_of_a_script_without_spaces_are_replaced() {
+    let machine = Machine::new();
+    let users = [user(1, "zquack@wombatcorp.com", json!({}))];
+    machine.file("export/users.json", json!({ "value": users }).to_string());
+    let texts = [
+        "アドレス203.0.113.7から",
+        "番号77aa11bb-1234-4cde-9f00-000000000001は",
+        "機器00-1b-44-11-3a-b7が",
+        "[2a01:db8:7:1::5]から2a01:db8:7:1::6まで",
+    ];
+    let audits: Vec<Value> = texts.iter().zip(1..).map(|(text, number)| audit(number, text)).collect();
+    machine.file("export/audits.json", json!({ "value": audits }).to_string());
+    let ran = collect(&machine, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let written = read(&machine, "data/graph/directory_audits/part-00000.jsonl");
+    for original in ["203.0.113.7", "77aa11bb", "00-1b-44", "2a01:db8"] {
+        assert!(!written.contains(original), "{original}: {written}");
+    }
+    assert!(written.contains("アドレス2001:db8:4::"), "{written}");
+}

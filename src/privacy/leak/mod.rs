@@ -362,6 +362,7 @@ mod tests {
             ("\"203.0.113.7:443\"", "ip_address"),
             ("2a01:db8:7:1::5", "ip_address"),
             ("S-1-5-21-1004336348-1177238915-682003330-1104", "sid"),
+            ("\u{5740}203.0.113.7\u{304b}\u{3089}", "ip_address"),
             ("O:S-1-5-21-1004336348-1177238915-682003330-1104G:DAD:", "sid"),
             ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln", "secret:jwt"),
             ("-----BEGIN PRIVATE KEY-----", "secret:pem"),

@@ -351,12 +351,13 @@ fn is_guest_of_ours(local: &str, allows: impl Fn(&str) -> bool) -> bool {
     is_local_of_ours(account) && !account.is_empty() && domain.contains('.') && allows(domain)
 }
 
+// Shapes of numbers end where a letter of another script begins: scripts without spaces write them so.
 fn word_before(bytes: &[u8], at: usize) -> bool {
-    at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] >= 0x80)
+    at > 0 && bytes[at - 1].is_ascii_alphanumeric()
 }
 
 fn word_at(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+    bytes.get(at).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 fn digit(bytes: &[u8], at: usize) -> bool {

@@ -1,7 +1,7 @@
 //! IP and MAC addresses and phone numbers in text, and what merely looks like them.
 
 use super::context;
-use super::span::{Span, What, is_word_byte, rank, word_at, word_before};
+use super::span::{Span, What, ascii_at, ascii_before, is_word_byte, rank};
 use crate::kind::Kind;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -61,7 +61,7 @@ pub(crate) fn v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) 
         }
         let Some((octets, stop)) = quad(bytes, head, b'.') else { continue };
         // Only the dots of a sentence may follow inside the digits and dots.
-        if bytes[stop..next].iter().any(|b| *b != b'.') || word_at(bytes, stop) {
+        if bytes[stop..next].iter().any(|b| *b != b'.') || ascii_at(bytes, stop) {
             continue;
         }
         let pre_release =
@@ -75,7 +75,7 @@ pub(crate) fn v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) 
 }
 
 fn is_v(bytes: &[u8], at: usize) -> bool {
-    matches!(bytes[at - 1], b'v' | b'V') && !word_before(bytes, at - 1)
+    matches!(bytes[at - 1], b'v' | b'V') && !ascii_before(bytes, at - 1)
 }
 
 /// What follows an address: `/24` makes it a network, `:443` belongs to it.
@@ -89,14 +89,14 @@ fn tail(bytes: &[u8], stop: usize, most: u32) -> (Kind, usize) {
     match bytes.get(stop) {
         Some(b'/') => match number(stop + 1, 3) {
             Some((length, after))
-                if length <= most && !word_at(bytes, after) && bytes.get(after) != Some(&b'/') =>
+                if length <= most && !ascii_at(bytes, after) && bytes.get(after) != Some(&b'/') =>
             {
                 (Kind::Network, after)
             }
             _ => (Kind::IpAddress, stop),
         },
         Some(b':') if most == 32 => match number(stop + 1, 5) {
-            Some((port, after)) if port <= 65_535 && !word_at(bytes, after) => (Kind::IpAddress, after),
+            Some((port, after)) if port <= 65_535 && !ascii_at(bytes, after) => (Kind::IpAddress, after),
             _ => (Kind::IpAddress, stop),
         },
         _ => (Kind::IpAddress, stop),
@@ -107,7 +107,7 @@ fn tail(bytes: &[u8], stop: usize, most: u32) -> (Kind, usize) {
 pub(crate) fn folded_v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
     let mut at = start;
     while at < end {
-        if !bytes[at].is_ascii_digit() || word_before(bytes, at) {
+        if !bytes[at].is_ascii_digit() || ascii_before(bytes, at) {
             at += 1;
             continue;
         }
@@ -119,7 +119,7 @@ pub(crate) fn folded_v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<
             let named = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_alphabetic();
             let counted = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_digit();
             let address = Ipv4Addr::from(octets);
-            if !counted && !word_at(bytes, stop) && (named || address.is_private()) {
+            if !counted && !ascii_at(bytes, stop) && (named || address.is_private()) {
                 spans.push(Span {
                     start: at,
                     end: stop,
@@ -151,13 +151,13 @@ pub(crate) fn v6(text: &str, start: usize, end: usize, spans: &mut Vec<Span>) {
             continue;
         }
         let Some((from, stop)) = parse_v6(text, head, next) else { continue };
-        if word_before(bytes, from) || word_at(bytes, stop) {
+        if ascii_before(bytes, from) || ascii_at(bytes, stop) {
             continue;
         }
         let bracket = from > 0 && bytes[from - 1] == b'[' && bytes.get(stop) == Some(&b']');
         if bracket && bytes.get(stop + 1) == Some(&b':') {
             let digits = bytes[stop + 2..].iter().take_while(|b| b.is_ascii_digit()).count();
-            if (1..=5).contains(&digits) && !word_at(bytes, stop + 2 + digits) {
+            if (1..=5).contains(&digits) && !ascii_at(bytes, stop + 2 + digits) {
                 spans.push(Span {
                     start: from - 1,
                     end: stop + 2 + digits,
@@ -210,7 +210,7 @@ pub(crate) fn macs(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>
     let mut at = start;
     while at + 17 <= end {
         let separator = bytes[at + 2];
-        if !matches!(separator, b':' | b'-') || word_before(bytes, at) {
+        if !matches!(separator, b':' | b'-') || ascii_before(bytes, at) {
             at += 1;
             continue;
         }
@@ -223,7 +223,7 @@ pub(crate) fn macs(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>
         let after =
             bytes.get(at + 17) == Some(&separator) && bytes.get(at + 18).is_some_and(u8::is_ascii_hexdigit);
         let longer = after || (before && bytes[at - 3].is_ascii_hexdigit());
-        if fits && !longer && !word_at(bytes, at + 17) {
+        if fits && !longer && !ascii_at(bytes, at + 17) {
             spans.push(Span {
                 start: at,
                 end: at + 17,
@@ -275,7 +275,7 @@ pub(crate) fn phone(bytes: &[u8], at: usize, spans: &mut Vec<Span>) -> usize {
         }
         position += 1;
     }
-    if (8..=15).contains(&digits) && !word_at(bytes, stop) {
+    if (8..=15).contains(&digits) && !ascii_at(bytes, stop) {
         spans.push(Span { start: at, end: stop, rank: rank::PHONE, what: What::Value(Kind::Phone) });
         return stop;
     }

@@ -3,7 +3,7 @@
 use super::super::dictionary::Dictionary;
 use super::super::entity;
 use super::context;
-use super::span::{Span, What, rank, word_at, word_before};
+use super::span::{Span, What, ascii_at, ascii_before, rank};
 use crate::kind::Kind;
 
 /// Dashed GUIDs of a run: every first dash is tried once.
@@ -17,8 +17,8 @@ pub(crate) fn guids(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span
         let head = at - 8;
         if head >= start
             && is_guid(&bytes[head..head + 36])
-            && !word_before(bytes, head)
-            && !word_at(bytes, head + 36)
+            && !ascii_before(bytes, head)
+            && !ascii_at(bytes, head + 36)
         {
             let kind = if context::is_trace(bytes, head) { Kind::TraceId } else { Kind::ObjectId };
             spans.push(Span { start: head, end: head + 36, rank: rank::GUID, what: What::Value(kind) });
@@ -48,7 +48,7 @@ pub(crate) fn plain_guids(
     let mut at = start;
     while at + 32 <= end {
         let length = bytes[at..end].iter().take_while(|b| b.is_ascii_hexdigit()).count();
-        if length == 32 && !word_before(bytes, at) && !word_at(bytes, at + 32) {
+        if length == 32 && !ascii_before(bytes, at) && !ascii_at(bytes, at + 32) {
             let learned = entity::guid_of_text(&text[at..at + 32])
                 .is_some_and(|guid| dictionary.entities().contains_any(&guid));
             if learned || (context::is_object(bytes, at) && !context::is_trace(bytes, at)) {
@@ -66,7 +66,7 @@ pub(crate) fn plain_guids(
 
 /// The SID that starts at `at` with `S-1-`: of a domain, of an account, or of an Entra object.
 pub(crate) fn sid(bytes: &[u8], at: usize, end: usize, spans: &mut Vec<Span>) {
-    if word_before(bytes, at) {
+    if ascii_before(bytes, at) {
         return;
     }
     let (kind, head, most) = match bytes.get(at + 4..) {
@@ -99,7 +99,7 @@ pub(crate) fn sid(bytes: &[u8], at: usize, end: usize, spans: &mut Vec<Span>) {
 /// The anchor that ends with the `==` at `at`: 22 characters of base64 before it, no more.
 pub(crate) fn anchor(bytes: &[u8], at: usize, spans: &mut Vec<Span>) {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    if at < 22 || bytes.get(at + 2) == Some(&b'=') || word_at(bytes, at + 2) {
+    if at < 22 || bytes.get(at + 2) == Some(&b'=') || ascii_at(bytes, at + 2) {
         return;
     }
     let start = at - 22;

@@ -128,6 +128,17 @@ pub(crate) fn word_at(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(|b| is_word_byte(*b))
 }
 
+/// Whether a letter or digit of ASCII stands before `at`. Numbers, addresses and GUIDs have no others
+/// in them, and in a script without spaces they stand right beside its letters.
+pub(crate) fn ascii_before(bytes: &[u8], at: usize) -> bool {
+    at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Whether a letter or digit of ASCII stands at `at`.
+pub(crate) fn ascii_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_alphanumeric)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
