@@ -1,7 +1,7 @@
 //! IP and MAC addresses and phone numbers in text, and what merely looks like them.
 
 use super::context;
-use super::span::{Span, What, ascii_at, ascii_before, is_word_byte, rank};
+use super::span::{Span, What, ascii_at, ascii_before, rank};
 use crate::kind::Kind;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -55,7 +55,7 @@ pub(crate) fn v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) 
         at = next;
         if digits < 7
             || bytes[head] == b'.'
-            || (head > start && is_word_byte(bytes[head - 1]) && !is_v(bytes, head))
+            || (head > start && ascii_before(bytes, head) && !is_v(bytes, head))
         {
             continue;
         }
