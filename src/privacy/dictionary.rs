@@ -66,7 +66,7 @@ impl Dictionary {
         entities: Entities,
         sources: Vec<String>,
     ) -> Dictionary {
-        // A domain is a domain, also where somebody put it into a field of names: the rule for domains
+        // A domain is a domain, also where it stands in a field of names or accounts: the rule for domains
         // decides, or a policy that keeps domains could never seal.
         let domains: BTreeSet<Box<str>> = names
             .iter()
@@ -74,7 +74,7 @@ impl Dictionary {
             .flat_map(|(_, texts)| texts.iter().filter(|text| text.contains('.')).cloned())
             .collect();
         for (kind, texts) in &mut names {
-            if matches!(kind, Kind::PersonName | Kind::GroupName) {
+            if matches!(kind, Kind::Account | Kind::PersonName | Kind::GroupName) {
                 texts.retain(|text| !domains.contains(text));
             }
         }
@@ -327,5 +327,18 @@ mod tests {
             let original = dictionary.original(number);
             assert!(hardness(original.text) == Hardness::Soft || original.bare, "{}", original.text);
         }
+    }
+
+    #[test]
+    fn a_domain_in_a_field_of_names_stays_a_domain() {
+        let dictionary = dictionary(&[
+            (Kind::Domain, "contoso.com"),
+            (Kind::PersonName, "contoso.com"),
+            (Kind::Account, "contoso.com"),
+            (Kind::Account, "contoso"),
+        ]);
+        let kinds: Vec<_> = dictionary.originals().filter(|(_, text)| text.contains('.')).collect();
+        assert_eq!(kinds, [(Kind::Domain, "contoso.com")]);
+        assert!(dictionary.find("contoso", &[Kind::Account]).is_some());
     }
 }
