@@ -8,6 +8,7 @@
 mod collection;
 mod learn;
 mod ordered;
+mod path_names;
 mod rewrite;
 
 use crate::bundle::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
@@ -18,14 +19,15 @@ use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::privacy::people::{Entity, People};
 use crate::privacy::{
-    Dictionary, Leak, LeakCheck, Policy, Pseudonymizer, RedactionReport, Redactor, Renderer, Rules,
-    SchemaInventory, Tally,
+    Dictionary, Leak, LeakCheck, Policy, Pseudonymizer, RedactionReport, Renderer, Rules, SchemaInventory,
+    Tally,
 };
 use crate::record::Statement;
 use crate::workspace::Workspace;
 use jiff::Timestamp;
 use learn::learn;
 use ordered::ordered;
+use path_names::PathNames;
 use rewrite::rewrite;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -234,22 +236,6 @@ fn stopped(job: &Job<'_>) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Treats original file names: free text under the policy, component by component.
-struct PathNames<'a> {
-    redactor: Redactor<'a>,
-}
-
-impl<'a> PathNames<'a> {
-    fn new(job: &'a Job<'_>, dictionary: &'a Dictionary) -> Result<Self> {
-        let stream = Stream::new(crate::catalogue::Source::OnPrem, "other_text");
-        Ok(PathNames { redactor: Redactor::new(job.rules, job.names, dictionary, &stream)? })
-    }
-
-    fn treat(&mut self, name: &str) -> String {
-        name.split(['/', '\\']).map(|component| self.redactor.text(component)).collect::<Vec<_>>().join("/")
-    }
 }
 
 fn entity_lines(job: &Job<'_>, dictionary: &Dictionary, people: People) -> Result<Option<Vec<Entity>>> {

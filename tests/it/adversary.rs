@@ -172,3 +172,19 @@ fn shapes_right_beside_letters_of_a_script_without_spaces_are_replaced() {
     }
     assert!(written.contains("アドレス2001:db8:4::"), "{written}");
 }
+
+#[test]
+fn a_surname_and_a_domain_label_in_a_file_name_are_replaced() {
+    let machine = Machine::new();
+    let users = [user(1, "zquack@wombatcorp.com", json!({"displayName": "Zebulon Quackenbush"}))];
+    machine.file("export/users.json", json!({ "value": users }).to_string());
+    machine.file("export/WOMBATCORP/Quackenbush2-bad.json", "{\"value\": [");
+    machine.file("export/zebulonquackenbush.json", "{\"value\": [");
+    let ran = collect(&machine, &[]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    let written = read(&machine, "meta/collection.json");
+    for original in ["quackenbush", "zebulon", "wombatcorp"] {
+        assert!(!written.to_lowercase().contains(original), "{original}: {written}");
+    }
+    assert!(written.contains("(name)/(name)-bad.json") && written.contains("users.json"), "{written}");
+}
