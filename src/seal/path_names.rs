@@ -14,6 +14,10 @@ use std::collections::HashSet;
 const PLACEHOLDER: &str = "(name)";
 /// Characters a word has at least; initials tell nobody apart.
 const WORD: usize = 3;
+/// Words that Microsoft's own exports and logs carry in their names. A directory also holds accounts
+/// called `Security Reader` or `Microsoft Azure`, and such a word tells nobody apart.
+const PRODUCT: [&str; 9] =
+    ["azure", "entra", "exchange", "microsoft", "security", "service", "user", "users", "windows"];
 
 /// Treats original file names component by component: free text under the policy, and beyond that
 /// every word that is part of a learned person's name or the first label of a learned domain.
@@ -72,8 +76,9 @@ impl<'a> PathNames<'a> {
     }
 
     fn tells(&self, word: &str) -> bool {
+        let lower = word.to_lowercase();
         word.chars().count() >= WORD
-            && (self.words.contains(&word.to_lowercase())
-                || (self.domains && self.dictionary.is_domain_label(word)))
+            && !PRODUCT.contains(&lower.as_str())
+            && (self.words.contains(&lower) || (self.domains && self.dictionary.is_domain_label(word)))
     }
 }
