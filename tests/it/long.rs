@@ -38,6 +38,27 @@ fn a_key_file_that_was_cut_hides_no_workspace() {
     assert!(machine.path("out/b.zip").is_file());
 }
 
+/// How a file ends says nothing about what it holds: `curl > users.json` and `Out-File` end the one
+/// line of a page differently. All its records come, with what they hold.
+#[test]
+fn the_end_of_the_only_line_loses_no_record() {
+    let user =
+        |id: u8| format!(r#"{{"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e{id:02}","accountEnabled":true}}"#);
+    let page = format!(
+        r#"{{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[{},{}]}}"#,
+        user(38),
+        user(39)
+    );
+    for end in ["", "\n", "\r\n", "\n\n"] {
+        let machine = Machine::new();
+        machine.file("in/users.json", format!("{page}{end}"));
+        machine.ok(&["collect", "--input", "in", "--out", "out/b.zip"]);
+        machine.ok(&["unpack", "out/b.zip", "--to", "u", "--public-key", "config/signing.pub.pem"]);
+        let part = std::fs::read_to_string(machine.path("u/data/graph/users/part-00000.jsonl")).unwrap();
+        assert_eq!(part.matches("\"accountEnabled\":true").count(), 2, "{end:?}: {part}");
+    }
+}
+
 const CHILD: &str = "ENTRA_BUNDLE_TEST_LONG";
 
 fn key() -> WorkspaceKey {

@@ -105,15 +105,14 @@ fn looks_like_numbers(start: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(inside.get(..end).unwrap_or_default()).is_ok()
 }
 
-/// Whether the first line is one whole object (so lines frame the records).
+/// Whether the first line is one whole object and another follows (so lines frame the records). One
+/// line alone, with or without its end, is a document: it may be a page that holds the records.
 fn first_line_is_a_value(start: &[u8]) -> bool {
     let Some(end) = memchr(b'\n', start) else { return false };
     let line = start.get(..end).unwrap_or_default().trim_ascii_end();
     let object = line.first() == Some(&b'{');
     let rest = start.get(end..).unwrap_or_default().trim_ascii_start();
-    object
-        && matches!(rest.first(), None | Some(b'{'))
-        && Scan::default().run(line, 0).is_ok_and(|end| end == line.len())
+    object && rest.first() == Some(&b'{') && Scan::default().run(line, 0).is_ok_and(|end| end == line.len())
 }
 
 fn is_html(start: &[u8]) -> bool {
@@ -135,6 +134,9 @@ mod tests {
             ("{\"a\":1}\n{\"a\":2}\n", Form::Lines),
             ("{\"a\":1}\r\n{\"a\":2}", Form::Lines),
             ("{\"a\":\n1}\n", Form::Json),
+            ("{\"value\":[{\"a\":1}]}", Form::Json),
+            ("{\"value\":[{\"a\":1}]}\n", Form::Json),
+            ("{\"value\":[{\"a\":1}]}\r\n\r\n", Form::Json),
             ("[{\"a\":1}]", Form::Json),
             ("[1, 2]", Form::Json),
             ("{\"value\":[", Form::Json),
