@@ -59,6 +59,23 @@ fn the_end_of_the_only_line_loses_no_record() {
     }
 }
 
+/// A page on each line, as a loop over next links writes them: all the records of all pages come.
+#[test]
+fn pages_on_lines_of_their_own_lose_no_record() {
+    let page = |first: u8| {
+        let user =
+            |id: u8| format!(r#"{{"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e{id:02}","accountEnabled":true}}"#);
+        format!(r#""value":[{},{}]}}"#, user(first), user(first + 1))
+    };
+    let context = r#""@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","#;
+    let machine = Machine::new();
+    machine.file("in/users.json", format!("{{{context}{}\n{{{context}{}\n", page(10), page(12)));
+    machine.ok(&["collect", "--input", "in", "--out", "out/b.zip"]);
+    machine.ok(&["unpack", "out/b.zip", "--to", "u", "--public-key", "config/signing.pub.pem"]);
+    let part = std::fs::read_to_string(machine.path("u/data/graph/users/part-00000.jsonl")).unwrap();
+    assert_eq!(part.matches("\"accountEnabled\":true").count(), 4, "{part}");
+}
+
 const CHILD: &str = "ENTRA_BUNDLE_TEST_LONG";
 
 fn key() -> WorkspaceKey {

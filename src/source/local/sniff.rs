@@ -112,7 +112,20 @@ fn first_line_is_a_value(start: &[u8]) -> bool {
     let line = start.get(..end).unwrap_or_default().trim_ascii_end();
     let object = line.first() == Some(&b'{');
     let rest = start.get(end..).unwrap_or_default().trim_ascii_start();
-    object && rest.first() == Some(&b'{') && Scan::default().run(line, 0).is_ok_and(|end| end == line.len())
+    object
+        && !is_page(line)
+        && rest.first() == Some(&b'{')
+        && Scan::default().run(line, 0).is_ok_and(|end| end == line.len())
+}
+
+/// Whether an object starts as a page of a Graph response does: the records are in it, it is none.
+fn is_page(line: &[u8]) -> bool {
+    let inside = line.get(1..).unwrap_or_default().trim_ascii_start();
+    inside.starts_with(b"\"@odata.context\"")
+        || inside
+            .strip_prefix(b"\"value\"")
+            .and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"))
+            .is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'['))
 }
 
 fn is_html(start: &[u8]) -> bool {
@@ -134,6 +147,7 @@ mod tests {
             ("{\"a\":1}\n{\"a\":2}\n", Form::Lines),
             ("{\"a\":1}\r\n{\"a\":2}", Form::Lines),
             ("{\"a\":\n1}\n", Form::Json),
+            ("{\"value\":[{\"a\":1}]}\n{\"value\":[{\"a\":2}]}\n", Form::Json),
             ("{\"value\":[{\"a\":1}]}", Form::Json),
             ("{\"value\":[{\"a\":1}]}\n", Form::Json),
             ("{\"value\":[{\"a\":1}]}\r\n\r\n", Form::Json),
