@@ -364,6 +364,25 @@ fn digit(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(u8::is_ascii_digit)
 }
 
+/// Whether the bytes are a part, not the whole, of a GUID with dashes: some of its groups.
+pub(super) fn is_within_guid(bytes: &[u8], start: usize, end: usize) -> bool {
+    let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
+    let hex = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_hexdigit);
+    [0, 9, 14, 19, 24].iter().filter_map(|group| start.checked_sub(*group)).any(|head| {
+        let guid = bytes.get(head..head + 36).unwrap_or_default();
+        guid.len() == 36
+            && end - start < 36
+            && end <= head + 36
+            && guid.iter().enumerate().all(
+                |(index, byte)| {
+                    if dash(index) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
+                },
+            )
+            && !hex(head.checked_sub(1))
+            && !hex(Some(head + 36))
+    })
+}
+
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let digits: String = text.chars().filter(|c| *c != '-').collect();
     let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
