@@ -11,6 +11,10 @@ use ring::{aead, hkdf, hmac, rand};
 use sha2::Digest as _;
 use zeroize::Zeroizing;
 
+mod tls;
+
+pub use tls::use_ring_for_tls;
+
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod error;
 pub mod event;
 pub mod gather;
+pub mod http;
 pub mod inspect;
 pub mod kind;
 pub mod privacy;
