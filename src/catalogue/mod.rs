@@ -26,6 +26,7 @@
 
 pub mod first_party;
 mod grammar;
+pub mod inventory;
 pub mod member;
 pub mod time;
 

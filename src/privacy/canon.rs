@@ -45,11 +45,13 @@ pub(super) fn canonical(s: &str) -> Cow<'_, str> {
 /// full-width stops U+3002, U+FF0E and U+FF61 separate labels like `.`.
 pub fn canon_domain(s: &str) -> String {
     let text = canonical(s);
+    // White space before the last dot goes with it: the result is its own canonical form.
+    let text = text.trim_end_matches(|c: char| DOTS.contains(&c) || c.is_whitespace());
     if text.is_ascii() {
-        return text.trim_end_matches('.').to_owned();
+        return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 8);
-    for (index, label) in text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).enumerate() {
+    for (index, label) in text.split(DOTS).enumerate() {
         if index > 0 {
             out.push('.');
         }
@@ -58,6 +60,9 @@ pub fn canon_domain(s: &str) -> String {
     out.truncate(out.trim_end_matches('.').len());
     out
 }
+
+/// The dots between labels.
+const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
 /// An ASCII label, `xn--` or not, is its own ToASCII form or refused; both leave it as it is.
 fn ascii_label(label: &str) -> Cow<'_, str> {
