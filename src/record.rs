@@ -97,6 +97,12 @@ impl fmt::Debug for Raw {
 pub struct Redacted(Vec<u8>);
 
 impl Redacted {
+    /// A redacted record that was set aside in an encrypted scratch file and is read back; the layer
+    /// test allows calls there alone.
+    pub(crate) fn recalled(bytes: Vec<u8>) -> Self {
+        Redacted(bytes)
+    }
+
     /// The bytes as they go into a part.
     pub fn bytes(&self) -> &[u8] {
         &self.0

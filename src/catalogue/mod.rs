@@ -3,7 +3,7 @@
 //! Two embedded tables: `datasets.json` (datasets with their shapes and list columns) and
 //! `types/*.json` (record types: member name → kind and value grammar). Redaction is the join of
 //! these tables with a policy; a member that no row covers is dropped by default. Beside them
-//! `enums.json` holds the value lists of grammars, `origins.json` the marks by which a file is
+//! `enums.json` holds the value lists of grammars, `sets.json` the lists whose order tells nothing, `origins.json` the marks by which a file is
 //! recognised, and `first_party.json` the ids that Microsoft publishes.
 //!
 //! A field row of a type is a short text:
@@ -28,9 +28,11 @@ pub mod first_party;
 mod grammar;
 pub mod inventory;
 pub mod member;
+pub mod order;
 pub mod time;
 
 pub use grammar::Grammar;
+pub use order::Order;
 
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -162,6 +164,9 @@ pub struct Dataset {
     /// Members that identify a record, for deduplication and order, as member paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<String>,
+    /// Order of its records, where it is not that of [`Dataset::order`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
     /// Default columns of the list view.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Column>,
@@ -307,7 +312,7 @@ impl Catalogue {
         let digest = crate::crypto::sha256(
             std::iter::once(&datasets)
                 .chain(types)
-                .chain(&[grammar::TABLE, first_party::TABLE])
+                .chain(&[grammar::TABLE, first_party::TABLE, order::TABLE])
                 .map(|table| crate::crypto::sha256(table.as_bytes()))
                 .collect::<Vec<_>>()
                 .concat()

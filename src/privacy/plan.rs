@@ -187,6 +187,11 @@ impl<'r> Plan<'r> {
         &mut self.slots[id.0 as usize].counts
     }
 
+    /// Whether a list at this slot is a set, whose elements are written in the order of their output.
+    pub fn is_set(&self, id: SlotId) -> bool {
+        self.slot(id).field.as_ref().is_some_and(|field| self.catalogue.is_set(field))
+    }
+
     /// All slots.
     pub fn slots(&self) -> &[Slot] {
         &self.slots

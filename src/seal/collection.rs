@@ -4,7 +4,7 @@
 //! value does, so that equal runs over local files have equal content roots.
 
 use crate::bundle::{Completeness, DatasetOutcome};
-use crate::catalogue::Stream;
+use crate::catalogue::{Order, Stream};
 use crate::event::{Outcome, Reason};
 use crate::record::{Label, Stated, sealed};
 use crate::workspace::UnitNote;
@@ -65,14 +65,15 @@ pub struct GatheredFile {
     pub untimed: u64,
 }
 
-/// A run of records in a part.
+/// Where records of a file stand: a run of records in a part, or in all parts of a dataset.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordRange {
-    /// The part.
+    /// The part; the folder of the parts where the records of the dataset were put in an order of
+    /// their own, which does not tell the file they came from.
     pub part: Label,
-    /// First record, from 0.
-    pub first: u64,
+    /// First record, from 0; null where `part` is a folder.
+    pub first: Option<u64>,
     /// How many.
     pub count: u64,
 }
@@ -91,8 +92,18 @@ pub struct Fault {
     pub offset: Option<u64>,
 }
 
-/// Rows of every part of a stream, in order, with the part's ending.
-pub type PartRows = BTreeMap<Stream, (&'static str, Vec<u64>)>;
+/// Rows of every part of a stream.
+pub type PartRows = BTreeMap<Stream, Rows>;
+
+/// Rows of the parts of a stream, in order.
+pub struct Rows {
+    /// File ending of the parts.
+    pub ending: &'static str,
+    /// Order of the records.
+    pub order: Order,
+    /// Rows of each part.
+    pub parts: Vec<u64>,
+}
 
 /// Draws up the account. `treat` pseudonymizes a file name; `too_large` counts, by dataset, the
 /// records whose rewritten form did not fit.
@@ -126,11 +137,7 @@ fn gathered(
         reason: note.reason(),
         form: end.and_then(|end| label(&end.form)),
         encoding: end.and_then(|end| label(&end.encoding)),
-        records: note
-            .spans
-            .iter()
-            .flat_map(|span| ranges(&span.stream, span.first, span.count, rows))
-            .collect(),
+        records: places(note, rows),
         faults: note
             .faults
             .iter()
@@ -142,9 +149,29 @@ fn gathered(
     }
 }
 
+/// Where the records of a file stand.
+fn places(note: &UnitNote, rows: &PartRows) -> Vec<RecordRange> {
+    let mut found: Vec<RecordRange> = Vec::new();
+    let mut in_order: BTreeMap<&Stream, u64> = BTreeMap::new();
+    for span in &note.spans {
+        match rows.get(&span.stream) {
+            Some(rows) if rows.order != Order::Given => {
+                *in_order.entry(&span.stream).or_default() += span.count;
+            }
+            _ => found.extend(ranges(&span.stream, span.first, span.count, rows)),
+        }
+    }
+    for (stream, count) in in_order {
+        if let Ok(part) = Label::new(format!("data/{}/{}/", stream.source.id(), stream.dataset)) {
+            found.push(RecordRange { part, first: None, count });
+        }
+    }
+    found
+}
+
 /// Where records `first .. first + count` of a stream stand in its parts.
 fn ranges(stream: &Stream, first: u64, count: u64, rows: &PartRows) -> Vec<RecordRange> {
-    let Some((ending, parts)) = rows.get(stream) else { return Vec::new() };
+    let Some(Rows { ending, parts, .. }) = rows.get(stream) else { return Vec::new() };
     let mut found = Vec::new();
     let mut before = 0;
     for (number, rows) in parts.iter().enumerate() {
@@ -152,7 +179,7 @@ fn ranges(stream: &Stream, first: u64, count: u64, rows: &PartRows) -> Vec<Recor
         if from < to {
             let path = format!("data/{}/{}/part-{number:05}.{ending}", stream.source.id(), stream.dataset);
             if let Ok(part) = Label::new(path) {
-                found.push(RecordRange { part, first: from - before, count: to - from });
+                found.push(RecordRange { part, first: Some(from - before), count: to - from });
             }
         }
         before += rows;
@@ -210,18 +237,19 @@ mod tests {
 
     #[test]
     fn ranges_follow_the_parts() {
-        let stream = Stream::new(Source::Graph, "users");
-        let rows: PartRows = [(stream.clone(), ("jsonl", vec![10, 5, 20]))].into();
+        let stream = Stream::new(Source::OnPrem, "other_text");
+        let rows: PartRows =
+            [(stream.clone(), Rows { ending: "txt", order: Order::Given, parts: vec![10, 5, 20] })].into();
         let found: Vec<_> = ranges(&stream, 8, 10, &rows)
             .into_iter()
-            .map(|r| (r.part.to_string(), r.first, r.count))
+            .map(|r| (r.part.to_string(), r.first.unwrap(), r.count))
             .collect();
         assert_eq!(
             found,
             [
-                ("data/graph/users/part-00000.jsonl".to_owned(), 8, 2),
-                ("data/graph/users/part-00001.jsonl".to_owned(), 0, 5),
-                ("data/graph/users/part-00002.jsonl".to_owned(), 0, 3),
+                ("data/onprem/other_text/part-00000.txt".to_owned(), 8, 2),
+                ("data/onprem/other_text/part-00001.txt".to_owned(), 0, 5),
+                ("data/onprem/other_text/part-00002.txt".to_owned(), 0, 3),
             ]
         );
     }

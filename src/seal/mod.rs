@@ -7,13 +7,14 @@
 
 mod collection;
 mod learn;
+mod order;
 mod ordered;
 mod path_names;
 mod rewrite;
 
 use crate::bundle::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
 use crate::bundle::{Draft, Learned, ManifestFacts, PartFacts, Sealed};
-use crate::catalogue::{Catalogue, Layout, Stream, time};
+use crate::catalogue::{Catalogue, Layout, Order, Stream, time};
 use crate::crypto::Signer;
 use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Phase};
@@ -28,13 +29,13 @@ use jiff::Timestamp;
 use learn::learn;
 use ordered::ordered;
 use path_names::PathNames;
-use rewrite::rewrite;
+use rewrite::{Clock, Counted, Part, Parts, rewrite};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
-use collection::PartRows;
 pub use collection::{Collection, GatheredFile, REFUSED_FILES};
+use collection::{PartRows, Rows};
 
 /// What to seal with.
 pub struct Job<'a> {
@@ -107,6 +108,23 @@ struct Task {
     stream: Stream,
     slice: u64,
     layout: Layout,
+    order: Order,
+    /// Raw bytes of the stream.
+    total: u64,
+}
+
+/// One step of pass two: a slice whose records stay as they came, or a stretch of a stream that was
+/// put in order.
+enum Step {
+    Slice(usize),
+    Stretch { task: usize, stream: usize, stretch: order::Stretch, bytes: u64 },
+}
+
+/// What a step gave.
+struct Stepped {
+    parts: Vec<Part>,
+    leaks: Vec<Leak>,
+    counted: Counted,
 }
 
 /// Seals the workspace into the draft.
@@ -126,28 +144,67 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     let mut leaks = Vec::new();
     let mut too_large: BTreeMap<String, u64> = BTreeMap::new();
     let mut rows = PartRows::new();
+    let mut count = |task: &Task, counted: Counted, bytes: u64| {
+        job.observer.on(&Event::Advance { phase: Phase::Rewrite, bytes, records: counted.records });
+        tally.merge(counted.tally);
+        if counted.too_large > 0 {
+            *too_large.entry(task.stream.dataset.clone()).or_default() += counted.too_large;
+        }
+    };
+    // First what must be put in order, then all parts, stream by stream.
+    let room = order::Room::new();
+    let to_sort: Vec<&Task> = tasks.iter().filter(|task| task.order != Order::Given).collect();
+    let mut sorted: BTreeMap<&Stream, Vec<order::Sorted<'_>>> = BTreeMap::new();
     ordered(
-        tasks.len(),
+        to_sort.len(),
         job.workers,
-        |task| rewrite(job, workspace, &dictionary, &leak_check, &tasks[task]),
-        |task, slice| {
-            job.observer.on(&Event::Advance {
-                phase: Phase::Rewrite,
-                bytes: slice.bytes,
-                records: slice.records,
-            });
-            tally.merge(slice.tally);
-            if slice.too_large > 0 {
-                *too_large.entry(tasks[task].stream.dataset.clone()).or_default() += slice.too_large;
+        |task| order::sort(job, workspace, &dictionary, to_sort[task], &room),
+        |task, (slice, counted)| {
+            sorted.entry(&to_sort[task].stream).or_default().push(slice);
+            let bytes = counted.bytes.div_ceil(2);
+            count(to_sort[task], counted, bytes);
+            Ok(())
+        },
+    )?;
+    let sorted: Vec<Vec<order::Sorted<'_>>> = sorted.into_values().collect();
+    let steps = steps(&tasks, &sorted);
+    ordered(
+        steps.len(),
+        job.workers,
+        |step| match &steps[step] {
+            Step::Slice(task) => {
+                let task = &tasks[*task];
+                let (clock, mut parts) = (Clock::new(job, task), Parts::new(&leak_check, task));
+                let counted = rewrite(job, workspace, &dictionary, task, |record, _| {
+                    parts.push(&record, clock.read(&record))
+                })?;
+                let (parts, leaks) = parts.finish()?;
+                Ok(Stepped { parts, leaks, counted })
             }
-            leaks.extend(slice.leaks);
-            for (part, earliest, latest) in slice.parts {
+            Step::Stretch { task, stream, stretch, .. } => {
+                let (parts, leaks) =
+                    order::merge(job, &leak_check, &tasks[*task], &sorted[*stream], stretch)?.finish()?;
+                Ok(Stepped { parts, leaks, counted: Counted::default() })
+            }
+        },
+        |step, stepped| {
+            let (task, bytes) = match &steps[step] {
+                Step::Slice(task) => (&tasks[*task], stepped.counted.bytes),
+                Step::Stretch { task, bytes, .. } => (&tasks[*task], *bytes),
+            };
+            count(task, stepped.counted, bytes);
+            leaks.extend(stepped.leaks);
+            for (part, earliest, latest) in stepped.parts {
                 if !leaks.is_empty() {
                     continue; // nothing will be renamed; only the findings matter from here on
                 }
-                rows.entry(tasks[task].stream.clone())
-                    .or_insert_with(|| (ending(tasks[task].layout), Vec::new()))
-                    .1
+                rows.entry(task.stream.clone())
+                    .or_insert_with(|| Rows {
+                        ending: ending(task.layout),
+                        order: task.order,
+                        parts: Vec::new(),
+                    })
+                    .parts
                     .push(part.rows());
                 let facts = PartFacts {
                     min_time: earliest.map(time::format),
@@ -160,6 +217,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
             Ok(())
         },
     )?;
+    drop((steps, sorted));
     job.observer.on(&Event::End { phase: Phase::Rewrite });
     if !leaks.is_empty() {
         return Ok(Outcome::Leaks(leaks));
@@ -222,10 +280,38 @@ fn tasks(catalogue: &Catalogue, workspace: &Workspace) -> Result<Vec<Task>> {
             .hint("seal it with the version that gathered it, or gather again")
         })?;
         for slice in 0..size.slices {
-            tasks.push(Task { stream: size.stream.clone(), slice, layout: dataset.layout });
+            let (layout, order) = (dataset.layout, dataset.order());
+            tasks.push(Task { stream: size.stream.clone(), slice, layout, order, total: size.bytes });
         }
     }
     Ok(tasks)
+}
+
+/// The steps of pass two in the order of the bundle. `sorted` holds the streams that were put in
+/// order, sorted by their names.
+fn steps(tasks: &[Task], sorted: &[Vec<order::Sorted<'_>>]) -> Vec<Step> {
+    let mut streams: Vec<&Stream> =
+        tasks.iter().filter(|task| task.order != Order::Given).map(|task| &task.stream).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    let mut steps = Vec::new();
+    for (at, task) in tasks.iter().enumerate() {
+        match streams.binary_search(&&task.stream) {
+            Err(_) => steps.push(Step::Slice(at)),
+            Ok(stream) if task.slice == 0 => {
+                let stretches = order::stretches(&sorted[stream]);
+                let bytes = task.total / 2 / stretches.len().max(1) as u64;
+                steps.extend(stretches.into_iter().map(|stretch| Step::Stretch {
+                    task: at,
+                    stream,
+                    stretch,
+                    bytes,
+                }));
+            }
+            Ok(_) => {}
+        }
+    }
+    steps
 }
 
 fn stopped(job: &Job<'_>) -> Result<()> {
@@ -329,8 +415,8 @@ fn done(
         sealed,
         learned: learned.names,
         learned_from: learned.from,
-        rows: rows.values().flat_map(|(_, parts)| parts).sum(),
-        parts: rows.values().map(|(_, parts)| parts.len() as u64).sum(),
+        rows: rows.values().flat_map(|rows| &rows.parts).sum(),
+        parts: rows.values().map(|rows| rows.parts.len() as u64).sum(),
         undeclared: tally.undeclared(),
         soft,
         datasets,

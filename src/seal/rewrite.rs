@@ -1,4 +1,4 @@
-//! Pass two, slice by slice: redact, compress, inflate again, look for leaks.
+//! Pass two: redact record by record; parts are compressed, inflated again and searched for leaks.
 
 use super::{Job, Task, stopped};
 use crate::bundle::{PART_BYTES, PackedPart, PartWriter};
@@ -10,73 +10,115 @@ use crate::record::{Raw, Redacted};
 use crate::workspace::Workspace;
 use jiff::Timestamp;
 
-/// What rewriting a slice gave.
-pub(super) struct Slice {
-    pub parts: Vec<(PackedPart, Option<Timestamp>, Option<Timestamp>)>,
+/// Room for the closing frame of an XML part.
+const FRAME: u64 = 64;
+
+/// What rewriting a slice counted.
+#[derive(Default)]
+pub(super) struct Counted {
     pub tally: Tally,
-    pub leaks: Vec<Leak>,
     pub bytes: u64,
     pub records: u64,
     /// Records whose rewritten form alone would pass the limit of a part: an empty one stands for each.
     pub too_large: u64,
 }
 
-/// Pass two, one slice: redact, compress, inflate again, look for leaks.
+/// Redacts the records of a slice one by one and hands them to `take`, each with the length that it
+/// had before.
 pub(super) fn rewrite(
     job: &Job<'_>,
     workspace: &Workspace,
     dictionary: &Dictionary,
-    leak_check: &LeakCheck<'_>,
     task: &Task,
-) -> Result<Slice> {
+    mut take: impl FnMut(Redacted, usize) -> Result<()>,
+) -> Result<Counted> {
     let mut redactor = Redactor::new(job.rules, job.names, dictionary, &task.stream)?;
-    let times: Vec<Member> = job
-        .catalogue
-        .dataset(&task.stream.dataset)
-        .map(|d| d.time.iter().map(|p| Member::new(p)).collect())
-        .unwrap_or_default();
-    let mut slice = Slice {
-        parts: Vec::new(),
-        tally: Tally::default(),
-        leaks: Vec::new(),
-        bytes: 0,
-        records: 0,
-        too_large: 0,
-    };
-    let mut open: Option<OpenPart> = None;
+    let mut counted = Counted::default();
     for raw in workspace.slice(&task.stream, task.slice)? {
         let raw: Raw = raw?;
         stopped(job)?;
-        slice.bytes += raw.len() as u64;
-        slice.records += 1;
-        let time = (task.layout == Layout::Jsonl).then(|| time::of_record(&times, raw.bytes())).flatten();
+        let length = raw.len();
+        counted.bytes += length as u64;
+        counted.records += 1;
         let mut record = redactor.apply(raw)?;
         if record.bytes().len() as u64 + 2 * FRAME > PART_BYTES {
             record = empty_record(task.layout)?;
-            slice.too_large += 1;
+            counted.too_large += 1;
         }
+        take(record, length)?;
+    }
+    counted.tally = redactor.into_tally();
+    Ok(counted)
+}
+
+/// Reads the time of redacted records: what the bundle shows, and no more than that.
+pub(super) struct Clock(Vec<Member>);
+
+impl Clock {
+    pub fn new(job: &Job<'_>, task: &Task) -> Self {
+        let dataset = job.catalogue.dataset(&task.stream.dataset).filter(|_| task.layout == Layout::Jsonl);
+        Clock(dataset.map(|d| d.time.iter().map(|path| Member::new(path)).collect()).unwrap_or_default())
+    }
+
+    pub fn read(&self, record: &Redacted) -> Option<Timestamp> {
+        time::of_record(&self.0, record.bytes())
+    }
+}
+
+/// A finished part with its earliest and latest time.
+pub(super) type Part = (PackedPart, Option<Timestamp>, Option<Timestamp>);
+
+/// Makes parts of redacted records and checks each.
+pub(super) struct Parts<'a> {
+    leak_check: &'a LeakCheck<'a>,
+    task: &'a Task,
+    open: Option<OpenPart>,
+    parts: Vec<Part>,
+    leaks: Vec<Leak>,
+}
+
+impl<'a> Parts<'a> {
+    pub fn new(leak_check: &'a LeakCheck<'a>, task: &'a Task) -> Self {
+        Parts { leak_check, task, open: None, parts: Vec::new(), leaks: Vec::new() }
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: &Redacted, time: Option<Timestamp>) -> Result<()> {
         let size = record.bytes().len() as u64 + 1;
-        if open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > PART_BYTES) {
-            close(&mut open, leak_check, task, &mut slice)?;
+        if self.open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > PART_BYTES) {
+            self.close()?;
         }
-        let part = match &mut open {
+        let part = match &mut self.open {
             Some(part) => part,
-            None => open.insert(OpenPart::new(task)?),
+            None => self.open.insert(OpenPart::new(self.task)?),
         };
-        part.writer.write(&record, None)?;
+        part.writer.write(record, None)?;
         if let Some([_, between, _]) = &part.frame {
             part.writer.frame(between)?;
         }
         part.earliest = part.earliest.into_iter().chain(time).min();
         part.latest = part.latest.into_iter().chain(time).max();
+        Ok(())
     }
-    close(&mut open, leak_check, task, &mut slice)?;
-    slice.tally = redactor.into_tally();
-    Ok(slice)
-}
 
-/// Room for the closing frame of an XML part.
-const FRAME: u64 = 64;
+    fn close(&mut self) -> Result<()> {
+        let Some(mut part) = self.open.take() else { return Ok(()) };
+        if let Some([.., end]) = &part.frame {
+            part.writer.frame(end)?;
+        }
+        let packed = part.writer.finish()?;
+        let place = format!("data/{}/{}", self.task.stream.source.id(), self.task.stream.dataset);
+        self.leaks.extend(self.leak_check.check(&place, &mut packed.inflate())?);
+        self.parts.push((packed, part.earliest, part.latest));
+        Ok(())
+    }
+
+    /// Finishes the last part: all parts, and what the leak check found in them.
+    pub fn finish(mut self) -> Result<(Vec<Part>, Vec<Leak>)> {
+        self.close()?;
+        Ok((self.parts, self.leaks))
+    }
+}
 
 struct OpenPart {
     writer: PartWriter,
@@ -95,21 +137,4 @@ impl OpenPart {
         }
         Ok(OpenPart { writer, frame, earliest: None, latest: None })
     }
-}
-
-fn close(
-    open: &mut Option<OpenPart>,
-    leak_check: &LeakCheck<'_>,
-    task: &Task,
-    slice: &mut Slice,
-) -> Result<()> {
-    let Some(mut part) = open.take() else { return Ok(()) };
-    if let Some([.., end]) = &part.frame {
-        part.writer.frame(end)?;
-    }
-    let packed = part.writer.finish()?;
-    let place = format!("data/{}/{}", task.stream.source.id(), task.stream.dataset);
-    slice.leaks.extend(leak_check.check(&place, &mut packed.inflate())?);
-    slice.parts.push((packed, part.earliest, part.latest));
-    Ok(())
 }

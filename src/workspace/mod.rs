@@ -39,6 +39,7 @@ mod index;
 mod key;
 mod ledger;
 mod notes;
+mod scratch;
 mod segment;
 mod slice;
 mod spool;
@@ -47,6 +48,7 @@ mod tests;
 
 pub use key::WorkspaceKey;
 pub use notes::{Span, UnitNote};
+pub use scratch::{RunReader, RunWriter, Runs};
 pub use slice::Records;
 
 use crate::catalogue::Stream;

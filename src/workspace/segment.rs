@@ -104,6 +104,7 @@ pub(super) struct Writer {
     output: Output,
     cipher: Cipher,
     next: u64,
+    at: u64,
     prefix: Vec<u8>,
 }
 
@@ -125,7 +126,8 @@ impl Writer {
     fn start(path: &Path, cipher: Cipher, salt: &[u8; SALT_BYTES], preamble: &[u8]) -> Result<Self> {
         let mut output = Output::create(path)?;
         output.write(&[MAGIC, &[VERSION], &salt[..]].concat())?;
-        let mut writer = Writer { output, cipher, next: 0, prefix: Vec::with_capacity(PREFIX_BYTES) };
+        let mut writer =
+            Writer { output, cipher, next: 0, at: HEADER_BYTES, prefix: Vec::with_capacity(PREFIX_BYTES) };
         writer.write(FINAL, &mut preamble.to_vec())?;
         Ok(writer)
     }
@@ -133,6 +135,16 @@ impl Writer {
     /// Name of the segment.
     pub fn name(&self) -> Name {
         self.cipher.name
+    }
+
+    /// Number of the next chunk.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Where the next chunk will begin, in bytes from the start of the file.
+    pub fn position(&self) -> u64 {
+        self.at
     }
 
     /// Encrypts `body` (at most [`CHUNK_BYTES`]) in place, writes it as the next chunk and empties it.
@@ -151,6 +163,7 @@ impl Writer {
         cipher.aead.seal(2 * number + 1, &cipher.context(number, flags), body)?;
         self.output.write(&self.prefix)?;
         self.output.write(body)?;
+        self.at += (self.prefix.len() + body.len()) as u64;
         body.clear();
         Ok(())
     }

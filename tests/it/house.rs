@@ -164,6 +164,15 @@ fn only_the_redactor_rewrites_raw_records() {
 }
 
 #[test]
+fn only_the_scratch_recalls_redacted_records() {
+    for (path, text) in sources() {
+        if !path.ends_with("workspace/scratch.rs") {
+            assert!(!text.contains("Redacted::recalled"), "{} recalls a record", path.display());
+        }
+    }
+}
+
+#[test]
 fn only_the_face_reads_environment_clock_and_terminal() {
     for (path, text) in sources() {
         if matches!(room(&path).as_str(), "cli" | "demo" | "main") {

@@ -106,22 +106,24 @@ impl Json<'_, '_> {
         let inner = Place { slot: self.plan.element(place.slot), depth: place.depth + 1, ..place };
         lexer.bump();
         out.push(b'[');
-        let mut first = true;
+        let start = out.len();
         lexer.space();
         if lexer.peek() == Some(b']') {
             lexer.bump();
             out.push(b']');
             return Ok(Fate::Written);
         }
+        // Ends of the elements that were written.
+        let mut ends: Vec<usize> = Vec::new();
         loop {
             lexer.space();
             let mark = out.len();
-            if !first {
+            if !ends.is_empty() {
                 out.push(b',');
             }
             match self.value(lexer, inner, out)? {
                 Fate::Dropped => out.truncate(mark),
-                _ => first = false,
+                _ => ends.push(out.len()),
             }
             lexer.space();
             match lexer.peek() {
@@ -131,6 +133,9 @@ impl Json<'_, '_> {
             }
         }
         lexer.bump();
+        if ends.len() > 1 && !place.explained && self.plan.is_set(place.slot) {
+            sort_elements(out, start, &ends);
+        }
         out.push(b']');
         Ok(Fate::Written)
     }
@@ -441,6 +446,20 @@ pub fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>,
             Some(b'}') => return Ok(members),
             _ => return Err(Broken),
         }
+    }
+}
+
+/// Puts the elements of a list, written from `start` on with a comma between them, in bytewise order.
+fn sort_elements(out: &mut Vec<u8>, start: usize, ends: &[usize]) {
+    let text = out.split_off(start);
+    let starts = std::iter::once(0).chain(ends.iter().map(|end| end - start + 1));
+    let mut elements: Vec<&[u8]> = starts.zip(ends).map(|(from, end)| &text[from..end - start]).collect();
+    elements.sort_unstable();
+    for (at, element) in elements.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(element);
     }
 }
 
