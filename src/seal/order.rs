@@ -229,7 +229,7 @@ impl Ord for Next<'_> {
 /// A sorted run of a stretch.
 enum Run<'s> {
     Held(std::slice::Iter<'s, Item>),
-    Aside(RunReader<'s>),
+    Aside(Box<RunReader<'s>>),
 }
 
 impl<'s> Run<'s> {
@@ -260,7 +260,8 @@ impl<'s> Merged<'s> {
                 }
                 Sorted::Aside(all) => {
                     runs.extend(
-                        (0..all.len()).map(|run| Run::Aside(all.read(run, from.as_deref(), to.as_deref()))),
+                        (0..all.len())
+                            .map(|run| Run::Aside(Box::new(all.read(run, from.as_deref(), to.as_deref())))),
                     );
                 }
             }
