@@ -1,18 +1,20 @@
 //! Cryptography, the only file that names `ring` and `sha2`.
 //!
-//! Bundle digests are SHA-256 by `sha2`; everything keyed (HMAC, HKDF, AEAD, signatures) and all
-//! randomness is `ring`. Keys are zeroed when dropped where their bytes are ours.
+//! Bundle digests and the HMAC of pseudonyms are SHA-256 by `sha2`; everything else that is keyed (HKDF,
+//! AEAD, signatures) and all randomness is `ring`. Keys are zeroed when dropped where their bytes are ours.
 
 use crate::error::{self, Error, Result};
 use data_encoding::{BASE64, HEXLOWER};
 use ring::rand::SecureRandom;
 use ring::signature::{self, KeyPair};
-use ring::{aead, hkdf, hmac, rand};
+use ring::{aead, hkdf, rand};
 use sha2::Digest as _;
 use zeroize::Zeroizing;
 
+mod mac;
 mod tls;
 
+pub use mac::MacKey;
 pub use tls::use_ring_for_tls;
 
 /// SHA-256 of `bytes`.
@@ -51,25 +53,6 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     rand::SystemRandom::new().fill(&mut bytes).map_err(|_| internal("cannot get random bytes"))?;
     Ok(bytes)
-}
-
-/// A pre-keyed HMAC-SHA-256.
-#[derive(Clone)]
-pub struct MacKey(hmac::Key);
-
-impl MacKey {
-    /// Keys the HMAC with any number of bytes.
-    pub fn new(key: &[u8]) -> Self {
-        MacKey(hmac::Key::new(hmac::HMAC_SHA256, key))
-    }
-
-    /// HMAC-SHA-256 of `message`.
-    pub fn mac(&self, message: &[u8]) -> [u8; 32] {
-        let tag = hmac::sign(&self.0, message);
-        let mut out = [0; 32];
-        out.copy_from_slice(tag.as_ref());
-        out
-    }
 }
 
 /// HKDF-SHA-256 (RFC 5869) after its extract step.

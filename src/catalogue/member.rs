@@ -4,7 +4,7 @@
 //! holds JSON is entered like the object it holds. Only what the path names is decoded.
 
 use super::fold;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// A path whose segments are folded once.
@@ -21,32 +21,58 @@ impl Path {
     /// booleans as written. Objects, arrays of nothing and `null` give none. Invalid JSON gives
     /// what stood before the damage.
     pub fn values(&self, json: &[u8]) -> Vec<String> {
-        let mut found = Vec::new();
-        collect(json, &self.0, 0, &mut found);
+        let mut found = [Vec::new()];
+        collect(json, &[(0, &self.0)], 0, false, &mut found);
+        let [found] = found;
         found
     }
 
-    /// The first value at this path.
+    /// The first value at this path. Reads no further than there.
     pub fn first(&self, json: &[u8]) -> Option<String> {
-        self.values(json).into_iter().next()
+        let mut found = [Vec::new()];
+        collect(json, &[(0, &self.0)], 0, true, &mut found);
+        let [found] = found;
+        found.into_iter().next()
+    }
+
+    /// The values at each of several paths, as [`Path::values`] gives them, from one reading.
+    pub fn values_of<const N: usize>(paths: &[Path; N], json: &[u8]) -> [Vec<String>; N] {
+        let mut found = std::array::from_fn(|_| Vec::new());
+        let open: Vec<Open<'_>> = paths.iter().enumerate().map(|(at, path)| (at, path.0.as_slice())).collect();
+        collect(json, &open, 0, false, &mut found);
+        found
     }
 }
 
 /// JSON strings inside JSON strings are entered this often.
 const MOST_NESTED: usize = 3;
 
-fn collect(json: &[u8], path: &[String], nested: usize, found: &mut Vec<String>) {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let _ = At { path, nested, found }.deserialize(&mut reader);
+/// Number of a path and what is left of it.
+type Open<'a> = (usize, &'a [String]);
+
+/// Reads until the end, the damage, or the first value if `once`.
+fn collect(json: &[u8], paths: &[Open<'_>], nested: usize, once: bool, found: &mut [Vec<String>]) {
+    // Text needs no second check of every string.
+    match std::str::from_utf8(json) {
+        Ok(text) => {
+            let mut reader = serde_json::Deserializer::from_str(text);
+            let _ = At { paths, nested, once, found }.deserialize(&mut reader);
+        }
+        Err(_) => {
+            let mut reader = serde_json::Deserializer::from_slice(json);
+            let _ = At { paths, nested, once, found }.deserialize(&mut reader);
+        }
+    }
 }
 
-struct At<'a> {
-    path: &'a [String],
+struct At<'a, 'f> {
+    paths: &'a [Open<'a>],
     nested: usize,
-    found: &'a mut Vec<String>,
+    once: bool,
+    found: &'f mut [Vec<String>],
 }
 
-impl<'de> DeserializeSeed<'de> for At<'_> {
+impl<'de> DeserializeSeed<'de> for At<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -54,79 +80,128 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     }
 }
 
-impl At<'_> {
-    fn value(self, text: String) {
-        if self.path.is_empty() {
-            self.found.push(text);
+impl At<'_, '_> {
+    fn value<E: Error>(self, text: &dyn fmt::Display) -> Result<(), E> {
+        for (number, _) in self.paths.iter().filter(|(_, rest)| rest.is_empty()) {
+            self.found[*number].push(text.to_string());
+        }
+        self.goes_on()
+    }
+
+    /// The error ends the reading.
+    fn goes_on<E: Error>(&self) -> Result<(), E> {
+        match self.once && self.found.iter().any(|found| !found.is_empty()) {
+            true => Err(E::custom("")),
+            false => Ok(()),
         }
     }
 }
 
-impl<'de> Visitor<'de> for At<'_> {
+impl<'de> Visitor<'de> for At<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.value(value.to_string());
-        Ok(())
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.value(&value)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.value(value.to_string());
-        Ok(())
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.value(&value)
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.value(value.to_string());
-        Ok(())
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.value(&value)
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.value(value.to_string());
-        Ok(())
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.value(&value)
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        if self.path.is_empty() {
-            self.found.push(value.to_owned());
-        } else if self.nested < MOST_NESTED && value.trim_start().starts_with(['{', '[']) {
-            collect(value.as_bytes(), self.path, self.nested + 1, self.found);
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        let opens = self.nested < MOST_NESTED && value.trim_start().starts_with(['{', '[']);
+        if opens && self.paths.iter().any(|(_, rest)| !rest.is_empty()) {
+            let inner: Vec<Open<'_>> =
+                self.paths.iter().filter(|(_, rest)| !rest.is_empty()).copied().collect();
+            collect(value.as_bytes(), &inner, self.nested + 1, self.once, self.found);
         }
-        Ok(())
+        self.value(&value)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while items
-            .next_element_seed(At { path: self.path, nested: self.nested, found: &mut *self.found })?
+            .next_element_seed(At {
+                paths: self.paths,
+                nested: self.nested,
+                once: self.once,
+                found: &mut *self.found,
+            })?
             .is_some()
         {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
-            match self.path.split_first() {
-                Some((first, rest)) if *first == *name || *first == fold(&name) => {
-                    members.next_value_seed(At {
-                        path: rest,
-                        nested: self.nested,
-                        found: &mut *self.found,
-                    })?;
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
+        while let Some(inner) = members.next_key_seed(Name(self.paths))? {
+            if inner.is_empty() {
+                members.next_value::<IgnoredAny>()?;
+            } else {
+                members.next_value_seed(At {
+                    paths: &inner,
+                    nested: self.nested,
+                    once: self.once,
+                    found: &mut *self.found,
+                })?;
             }
         }
         Ok(())
     }
+}
+
+/// Reads the name of a member and gives what is left of the paths that it continues.
+struct Name<'a>(&'a [Open<'a>]);
+
+impl<'de, 'a> DeserializeSeed<'de> for Name<'a> {
+    type Value = Vec<Open<'a>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'_> for Name<'a> {
+    type Value = Vec<Open<'a>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let mut folded = None;
+        let mut inner = Vec::new();
+        for (number, path) in self.0 {
+            if let Some((first, rest)) = path.split_first()
+                && (*first == name
+                    || (may_fold_to(name, first)
+                        && *first == *folded.get_or_insert_with(|| fold(name))))
+            {
+                inner.push((*number, rest));
+            }
+        }
+        Ok(inner)
+    }
+}
+
+/// The cheap question before folding: folding removes white space and ends, and keeps the first letter.
+fn may_fold_to(name: &str, folded: &str) -> bool {
+    let first = |text: &str| text.chars().find(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase());
+    name.len() >= folded.len() && first(name) == first(folded)
 }
 
 #[cfg(test)]
@@ -149,6 +224,16 @@ mod tests {
         assert!(values("nothing").is_empty());
         assert!(values("status").is_empty());
         assert!(values("absent/x").is_empty());
+    }
+
+    #[test]
+    fn several_paths_are_read_at_once() {
+        let paths = ["targetResources/id", "status/errorCode", "nested/user", "nested/user/id", "absent"];
+        let found = Path::values_of(&paths.map(Path::new), RECORD);
+        for (path, found) in paths.iter().zip(found) {
+            assert_eq!(found, values(path), "{path}");
+        }
+        assert_eq!(Path::new("targetResources/id").first(RECORD).as_deref(), Some("a"));
     }
 
     #[test]

@@ -126,9 +126,10 @@ impl People {
 
     /// Takes a user record in.
     pub fn user(&mut self, paths: &UserPaths, raw: &Raw) {
-        let [id, upn, mail, sid, anchor, account, proxies, kind, synced, enabled] = &paths.0;
-        let text = |path: &Member| path.first(raw.bytes()).unwrap_or_default();
-        let flag = |path: &Member| path.first(raw.bytes()).and_then(|v| v.to_ascii_lowercase().parse().ok());
+        let [id, upn, mail, sid, anchor, account, proxies, kind, synced, enabled] =
+            Member::values_of(&paths.0, raw.bytes());
+        let text = |values: Vec<String>| values.into_iter().next().unwrap_or_default();
+        let flag = |values: Vec<String>| values.first().and_then(|v| v.to_ascii_lowercase().parse().ok());
         let person = Person {
             id: text(id),
             upn: text(upn),
@@ -136,8 +137,8 @@ impl People {
             sid: text(sid),
             anchor: text(anchor),
             account: text(account),
-            proxies: proxies.values(raw.bytes()),
-            guest: kind.first(raw.bytes()).map(|v| v.eq_ignore_ascii_case("guest")),
+            proxies,
+            guest: kind.first().map(|v| v.eq_ignore_ascii_case("guest")),
             synced: flag(synced),
             enabled: flag(enabled),
         };

@@ -98,6 +98,7 @@ impl<'a> LeakCheck<'a> {
     pub fn check(&self, entry: &str, bytes: &mut dyn Read) -> Result<Vec<Leak>> {
         let mut leaks = Vec::new();
         let mut window: Vec<u8> = Vec::with_capacity(CHUNK + BEFORE + AHEAD);
+        let mut vain = view::Vain::new();
         // Offset of the window in the entry, and the first byte of it that no window decided yet.
         let (mut base, mut fresh) = (0u64, 0usize);
         loop {
@@ -108,7 +109,7 @@ impl<'a> LeakCheck<'a> {
                 .map_err(|e| Error::io("cannot read a finished entry for the leak check", e))?;
             let last = (read as u64) < wanted;
             let decided = if last { window.len() } else { window.len().saturating_sub(AHEAD) };
-            self.window(entry, &window, base, fresh..decided, &mut leaks);
+            self.window(entry, &window, base, fresh..decided, &mut vain, &mut leaks);
             if last || leaks.len() >= MOST {
                 break;
             }
@@ -130,6 +131,7 @@ impl<'a> LeakCheck<'a> {
         window: &[u8],
         base: u64,
         range: std::ops::Range<usize>,
+        vain: &mut view::Vain,
         leaks: &mut Vec<Leak>,
     ) {
         let mut report = |at: usize, what: &'static str, hard: bool| {
@@ -138,11 +140,16 @@ impl<'a> LeakCheck<'a> {
             }
         };
         self.needles.find(window, |at| report(at, "key", true));
-        self.examine(window, |at| at, &mut report);
-        for view in view::unescaped(window) {
-            self.view(&view, &mut report);
+        let mut plain = 0;
+        for region in view::unescaped(window) {
+            if let Some((from, to)) = region.covered {
+                self.examine(&window[plain..from], |at| plain + at, &mut report);
+                plain = to;
+            }
+            self.view(&region.view, &mut report);
         }
-        for view in view::base64(window) {
+        self.examine(&window[plain..], |at| plain + at, &mut report);
+        for view in view::base64(window, vain) {
             self.view(&view, &mut report);
         }
         if let Some(view) = view::without_nul(window) {

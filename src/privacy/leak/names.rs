@@ -1,7 +1,7 @@
 //! Learned originals in finished bytes: the second implementation of the dictionary lookup.
 //!
-//! It shares nothing with the rewriter's index: here a hash rolls over the folded bytes from every
-//! word start, separators included, and is asked at every word end.
+//! It shares nothing with the rewriter's index: here a hash of its own runs from every word start over
+//! the folded words and what stands between them, and is asked at every word end.
 
 use super::super::dictionary::{Dictionary, orders};
 use super::super::hardness::{Hardness, hardness};
@@ -12,34 +12,61 @@ use crate::kind::{Kind, KindSet};
 const LONGEST: usize = 256;
 const WORDS: usize = 24;
 
-/// Lower-case form of ASCII letters and digits, 0 for every other byte.
-static LOWER: [u8; 256] = {
-    let mut table = [0; 256];
+/// ASCII letters and digits.
+static WORD: [bool; 256] = {
+    let mut table = [false; 256];
     let mut at = 0;
     while at < 256 {
-        let byte = at as u8;
-        if byte.is_ascii_alphanumeric() {
-            table[at] = byte.to_ascii_lowercase();
-        }
+        table[at] = (at as u8).is_ascii_alphanumeric();
         at += 1;
     }
     table
 };
 
-const START: u64 = 0xcbf2_9ce4_8422_2325;
-const BASE: u64 = 0x100_0000_01b3;
+const MULTIPLIER: u64 = 0x9fb2_1c65_1e98_df25;
 
-fn roll(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte)).wrapping_mul(BASE)
+/// Takes a word or a separator into the hash of a stretch.
+fn mix(hash: u64, value: u64) -> u64 {
+    let product = (hash ^ value).wrapping_mul(MULTIPLIER);
+    product ^ (product >> 32)
 }
 
+/// The hash of a stretch as it is looked up: every bit depends on every word.
 fn finish(hash: u64) -> u64 {
     let hash = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     hash ^ (hash >> 32)
 }
 
-fn hash(bytes: &[u8]) -> u64 {
-    finish(bytes.iter().fold(START, |hash, byte| roll(hash, *byte)))
+/// Hash of a word of ASCII letters and digits, whose case does not count: eight bytes at a time.
+fn hash_ascii(word: &[u8]) -> u64 {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let mut hash = word.len() as u64;
+    let (whole, rest) = word.as_chunks::<8>();
+    for eight in whole {
+        hash = mix(hash, u64::from_le_bytes(*eight) | CASE);
+    }
+    let mut last = 0;
+    for byte in rest {
+        last = last << 8 | u64::from(*byte | 0x20);
+    }
+    mix(hash, last)
+}
+
+/// Hash of a word beyond ASCII, in its folded form.
+fn hash_folded(word: &[u8]) -> u64 {
+    word.iter().fold(!(word.len() as u64), |hash, byte| mix(hash, u64::from(*byte)))
+}
+
+/// Hash of a word in any case; a word that is no UTF-8 has none of its own.
+fn hash_word(word: &[u8]) -> u64 {
+    if word.is_ascii() {
+        return hash_ascii(word);
+    }
+    match std::str::from_utf8(word).map(fold_word) {
+        Ok(folded) if folded.is_ascii() => hash_ascii(folded.as_bytes()),
+        Ok(folded) => hash_folded(folded.as_bytes()),
+        Err(_) => 0,
+    }
 }
 
 /// One original.
@@ -56,7 +83,7 @@ pub(super) struct Names {
     rows: Vec<Row>,
     /// Start of each range of rows by the top 16 bits of the hash.
     buckets: Vec<u32>,
-    /// Bits over the hashes of first words.
+    /// Bits over the hashes of first words; their number is a power of two.
     firsts: Vec<u64>,
 }
 
@@ -123,10 +150,12 @@ impl Names {
             if text.is_empty() || text.len() > LONGEST {
                 return;
             }
-            let first = hash(&text.as_bytes()[..word_end(text.as_bytes(), 0)]) as usize;
-            let slot = first % (firsts.len() * 64);
+            let first = mix(0, hash_word(&text.as_bytes()[..word_end(text.as_bytes(), 0)])) as usize;
+            let slot = first & (firsts.len() * 64 - 1);
             firsts[slot / 64] |= 1 << (slot % 64);
-            rows.push(Row { hash: hash(text.as_bytes()), kind, hard });
+            if let Some(hash) = hash_stretch(text.as_bytes()) {
+                rows.push(Row { hash, kind, hard });
+            }
         };
         for (kind, text) in dictionary.originals().filter(|(kind, _)| treated.contains(*kind)) {
             let hard = hardness(text) == Hardness::Hard;
@@ -151,7 +180,7 @@ impl Names {
     }
 
     fn may_start(&self, hash: u64) -> bool {
-        let slot = hash as usize % (self.firsts.len() * 64);
+        let slot = hash as usize & (self.firsts.len() * 64 - 1);
         self.firsts[slot / 64] >> (slot % 64) & 1 != 0
     }
 
@@ -167,95 +196,109 @@ impl Names {
             return;
         }
         let mut at = 0;
-        while at < bytes.len() {
-            let byte = bytes[at];
-            if byte < 0x80 && LOWER[byte as usize] == 0 {
+        while let Some(byte) = bytes.get(at) {
+            if *byte < 0x80 && !WORD[*byte as usize] {
                 at += 1;
                 continue;
             }
-            // ASCII words are folded while their end is looked for.
-            let mut state = START;
             let mut end = at;
-            while let Some(lower) = bytes.get(end).map(|b| LOWER[*b as usize]).filter(|lower| *lower != 0) {
-                state = roll(state, lower);
+            while bytes.get(end).is_some_and(|b| WORD[*b as usize]) {
                 end += 1;
             }
-            if bytes.get(end).is_some_and(|b| *b >= 0x80) {
+            let hash = if bytes.get(end).is_some_and(|b| *b >= 0x80) {
                 end = word_end(bytes, at);
                 if end == at {
                     at += character(bytes, at).map_or(1, |(_, length)| length);
                     continue;
                 }
-                state = self.fold(&bytes[at..end], START);
-            }
-            if self.may_start(finish(state)) {
+                hash_word(&bytes[at..end])
+            } else {
+                hash_ascii(&bytes[at..end])
+            };
+            let state = mix(0, hash);
+            if self.may_start(state) {
                 self.at(bytes, at, end, state, &mut found);
             }
             at = end;
         }
     }
 
-    fn fold(&self, word: &[u8], mut state: u64) -> u64 {
-        if word.is_ascii() {
-            for byte in word {
-                state = roll(state, byte.to_ascii_lowercase());
-            }
-        } else if let Ok(text) = std::str::from_utf8(word) {
-            for byte in fold_word(text).bytes() {
-                state = roll(state, byte);
-            }
-        }
-        state
-    }
-
-    /// The originals that start with the word `at..end`, whose folded hash is `state`.
+    /// The originals that start with the word `at..end`, whose hash is `state`.
     fn at(&self, bytes: &[u8], at: usize, end: usize, state: u64, found: &mut impl FnMut(Hit)) {
         let mut best: Option<Hit> = None;
-        let (mut end, mut state) = (end, state);
+        let mut walk = Walk { bytes, start: at, end, state };
         for _ in 0..WORDS {
-            if let Some(row) = self.row(finish(state))
+            if let Some(row) = self.row(finish(walk.state))
                 && (row.hard || best.as_ref().is_none_or(|best| !best.hard))
             {
-                best = Some(Hit { start: at, end, kind: row.kind, hard: row.hard });
+                best = Some(Hit { start: at, end: walk.end, kind: row.kind, hard: row.hard });
             }
-            // What stands between: white space counts once, everything else as it is.
-            let mut next = end;
-            while let Some(byte) = bytes.get(next) {
-                if byte.is_ascii_whitespace() {
-                    while bytes.get(next).is_some_and(u8::is_ascii_whitespace) {
-                        next += 1;
-                    }
-                    state = roll(state, b' ');
-                } else if *byte < 0x80 && !byte.is_ascii_alphanumeric() {
-                    state = roll(state, *byte);
-                    next += 1;
-                } else if let Some((c, length)) = character(bytes, next).filter(|_| *byte >= 0x80) {
-                    if is_word(c) {
-                        break;
-                    }
-                    if c.is_whitespace() {
-                        state = roll(state, b' ');
-                    } else {
-                        state =
-                            bytes[next..next + length].iter().fold(state, |state, byte| roll(state, *byte));
-                    }
-                    next += length;
-                } else {
-                    break;
-                }
-                if next - end > 8 {
-                    break;
-                }
-            }
-            let stop = if next < bytes.len() { word_end(bytes, next) } else { next };
-            if stop <= next || stop - at > LONGEST || next - end > 8 {
+            if !walk.next() {
                 break;
             }
-            state = self.fold(&bytes[next..stop], state);
-            end = stop;
         }
         if let Some(hit) = best {
             found(hit);
         }
     }
+}
+
+/// From word to word: one way for the originals and for the bytes that are searched.
+struct Walk<'b> {
+    bytes: &'b [u8],
+    start: usize,
+    end: usize,
+    state: u64,
+}
+
+impl Walk<'_> {
+    /// Takes in the next word and what stands before it: white space counts once, everything else as
+    /// it is. `false` where nothing goes on.
+    fn next(&mut self) -> bool {
+        let bytes = self.bytes;
+        let (mut next, mut state) = (self.end, self.state);
+        while let Some(byte) = bytes.get(next) {
+            if byte.is_ascii_whitespace() {
+                while bytes.get(next).is_some_and(u8::is_ascii_whitespace) {
+                    next += 1;
+                }
+                state = mix(state, u64::from(b' '));
+            } else if *byte < 0x80 && !byte.is_ascii_alphanumeric() {
+                state = mix(state, u64::from(*byte));
+                next += 1;
+            } else if let Some((c, length)) = character(bytes, next).filter(|_| *byte >= 0x80) {
+                if is_word(c) {
+                    break;
+                }
+                let separator = if c.is_whitespace() { ' ' } else { c };
+                state = mix(state, u64::from(u32::from(separator)));
+                next += length;
+            } else {
+                break;
+            }
+            if next - self.end > 8 {
+                return false;
+            }
+        }
+        let stop = if next < bytes.len() { word_end(bytes, next) } else { next };
+        if stop <= next || stop - self.start > LONGEST || next - self.end > 8 {
+            return false;
+        }
+        // Two words without anything between are not one.
+        let apart = if next == self.end { !state } else { state };
+        (self.end, self.state) = (stop, mix(apart, hash_word(&bytes[next..stop])));
+        true
+    }
+}
+
+/// The hash of a whole original; `None` if it cannot be found as a whole.
+fn hash_stretch(text: &[u8]) -> Option<u64> {
+    let end = word_end(text, 0);
+    let mut walk = Walk { bytes: text, start: 0, end, state: mix(0, hash_word(&text[..end])) };
+    while walk.end < text.len() {
+        if !walk.next() {
+            return None;
+        }
+    }
+    Some(finish(walk.state))
 }

@@ -10,7 +10,7 @@ use regex::bytes::Regex;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
 
-/// A shape without literals: one expression, so that the bytes are read once.
+/// A shape without literals: one expression, asked of stretches that may hold one.
 fn numbers() -> &'static Regex {
     static SHAPES: OnceLock<Regex> = OnceLock::new();
     SHAPES.get_or_init(|| {
@@ -39,17 +39,6 @@ fn marked() -> &'static Regex {
     })
 }
 
-/// Secrets behind a key.
-fn announced() -> &'static Regex {
-    static SHAPES: OnceLock<Regex> = OnceLock::new();
-    SHAPES.get_or_init(|| {
-        Regex::new(
-            r#"(?i-u)(?:passw(?:or)?d|pwd|client_?secret|accountkey|sharedaccesskey|access_?token|refresh_?token)["'\\]{0,4}\s?[=:]\s?["'\\]{0,4}(?P<value>[^\s"'\\;,&\[\]{}()<>]{6,})|\bsig=(?P<sas>[a-z0-9%+/=_-]{20,})"#,
-        )
-        .expect("a fixed pattern")
-    })
-}
-
 /// A finding in a view.
 pub(super) struct Shape {
     pub start: usize,
@@ -70,16 +59,10 @@ impl Shapes<'_> {
     /// Calls `found` for every finding.
     pub fn find(&self, bytes: &[u8], found: &mut impl FnMut(Shape)) {
         let mut report = |start: usize, what: &'static str, known: bool| found(Shape { start, what, known });
-        self.numbers(bytes, &mut report);
+        self.stretches(bytes, &mut report);
+        self.hex_runs(bytes, &mut report);
         self.marked(bytes, &mut report);
         self.padded(bytes, &mut report);
-        for hit in announced().captures_iter(bytes) {
-            if let Some(sas) = hit.name("sas") {
-                report(sas.start(), "secret:sas", false);
-            } else if let Some(value) = hit.name("value").filter(|value| looks_secret(value.as_bytes())) {
-                report(value.start(), "secret:key-value", false);
-            }
-        }
         for at in memchr::memchr_iter(b'@', bytes) {
             if let Some(start) = self.mail(bytes, at) {
                 report(start, Kind::Upn.id(), false);
@@ -95,9 +78,69 @@ impl Shapes<'_> {
         self.entities.contains(&guid, self.treated)
     }
 
-    fn numbers(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
-        for whole in numbers().find_iter(bytes) {
-            let (start, end) = (whole.start(), whole.end());
+    /// Goes from separator to separator: the stretch of hex digits and separators around each is
+    /// looked at as a number, what stands behind each `:` and `=` as a secret.
+    fn stretches(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
+        let mut secrets = Announced::default();
+        let mut equals = memchr::memchr_iter(b'=', bytes).peekable();
+        let mut from = 0;
+        while let Some(found) = memchr::memchr3(b':', b'.', b'-', &bytes[from..]) {
+            let at = from + found;
+            let mut start = at;
+            while start > from && is_number_byte(bytes[start - 1]) {
+                start -= 1;
+            }
+            let (mut end, mut colons, mut dots, mut dashes, mut twice) = (at, 0, 0, 0, false);
+            while let Some(byte) = bytes.get(end).filter(|b| is_number_byte(**b)) {
+                match byte {
+                    b':' => {
+                        twice |= end > start && bytes[end - 1] == b':';
+                        colons += 1;
+                        while let Some(equals) = equals.next_if(|equals| *equals < end) {
+                            secrets.behind(bytes, equals, report);
+                        }
+                        secrets.behind(bytes, end, report);
+                    }
+                    b'.' => dots += 1,
+                    b'-' => dashes += 1,
+                    _ => {}
+                }
+                end += 1;
+            }
+            from = end;
+            // Groups without `::` between are an address only if there are eight of them, or six bytes.
+            if twice || colons >= 5 || dots >= 3 || (dashes >= 4 && end - start >= 36) {
+                self.numbers(bytes, start, end, report);
+            }
+            if dashes >= 5 && self.treated.contains(Kind::MacAddress) {
+                for at in memchr::memchr_iter(b'-', &bytes[start..end]) {
+                    if at >= 2 && is_mac(bytes, start + at - 2, b'-') {
+                        report(start + at - 2, Kind::MacAddress.id(), false);
+                    }
+                }
+            }
+        }
+        for equals in equals {
+            secrets.behind(bytes, equals, report);
+        }
+    }
+
+    /// The shapes in the stretch `from..to`, which ends where no shape goes on.
+    fn numbers(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        to: usize,
+        report: &mut impl FnMut(usize, &'static str, bool),
+    ) {
+        if let Some(guid) = dashed(&bytes[from..to]) {
+            if self.entity(guid) {
+                report(from, Kind::ObjectId.id(), true);
+            }
+            return;
+        }
+        for whole in numbers().find_iter(&bytes[from..to]) {
+            let (start, end) = (from + whole.start(), from + whole.end());
             let text = std::str::from_utf8(whole.as_bytes()).unwrap_or_default();
             let closed = !word_before(bytes, start) && !word_at(bytes, end);
             if text.contains('-') {
@@ -123,12 +166,26 @@ impl Shapes<'_> {
                 self.colons(bytes, start, end, text, report);
             }
         }
-        if self.treated.contains(Kind::MacAddress) {
-            for at in memchr::memchr_iter(b'-', bytes) {
-                if at >= 2 && is_mac(bytes, at - 2, b'-') {
-                    report(at - 2, Kind::MacAddress.id(), false);
-                }
+    }
+
+    /// Runs of at least 32 hex digits: every such run holds a byte at a multiple of 32.
+    fn hex_runs(&self, bytes: &[u8], report: &mut impl FnMut(usize, &'static str, bool)) {
+        let mut at = 31;
+        while let Some(byte) = bytes.get(at) {
+            if !byte.is_ascii_hexdigit() {
+                at += 32;
+                continue;
             }
+            let before = bytes[..at].iter().rev().take_while(|b| b.is_ascii_hexdigit()).count();
+            let after = bytes[at..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
+            let (start, end) = (at - before, at + after);
+            if end - start >= 32
+                && let Ok(text) = std::str::from_utf8(&bytes[start..end])
+                && self.hex(text)
+            {
+                report(start, Kind::ObjectId.id(), true);
+            }
+            at = end + 32;
         }
     }
 
@@ -282,6 +339,9 @@ impl Shapes<'_> {
             .count();
         let domain = std::str::from_utf8(&bytes[at + 1..at + 1 + length]).unwrap_or("?.x?");
         let domain = domain.trim_end_matches(['.', '-']);
+        if is_token(local) && domain.ends_with(".example") {
+            return None;
+        }
         let (_, top) = domain.rsplit_once('.')?;
         let has_word = local.chars().any(char::is_alphanumeric);
         let plausible = has_word
@@ -305,6 +365,72 @@ impl Shapes<'_> {
         !self.treated.contains(Kind::Domain)
             || domain.ends_with(".example")
             || is_public_domain(&domain.to_ascii_lowercase())
+    }
+}
+
+/// Ends of the keys that announce a secret, lower case.
+const KEYS: [&[u8]; 11] = [
+    b"password",
+    b"passwd",
+    b"pwd",
+    b"client_secret",
+    b"clientsecret",
+    b"accountkey",
+    b"sharedaccesskey",
+    b"access_token",
+    b"accesstoken",
+    b"refresh_token",
+    b"refreshtoken",
+];
+
+/// Secrets behind a key, in the order of their separators.
+#[derive(Default)]
+struct Announced {
+    /// The byte after the last value: what stands inside a value announces nothing.
+    end: usize,
+}
+
+impl Announced {
+    /// Looks around the `=` or `:` at `separator`.
+    fn behind(&mut self, bytes: &[u8], separator: usize, report: &mut impl FnMut(usize, &'static str, bool)) {
+        let quote = |b: &&u8| matches!(b, b'"' | b'\'' | b'\\');
+        let space = |at: usize| bytes.get(at).is_some_and(|b| matches!(b, b'\t'..=b'\r' | b' '));
+        let mut key = separator - usize::from(separator > 0 && space(separator - 1));
+        let quotes = bytes[..key].iter().rev().take(5).take_while(quote).count();
+        key -= quotes;
+        let named = |name: &&[u8]| {
+            key >= name.len() && bytes[key - name.len()..key].eq_ignore_ascii_case(name)
+        };
+        // What every key ends in: the cheap question first.
+        let may = key > self.end && matches!(bytes[key - 1] | 0x20, b'd' | b't' | b'y' | b'n' | b'g');
+        if !may || quotes > 4 {
+            return;
+        }
+        if let Some(name) = KEYS.iter().find(|name| named(name)) {
+            let mut start = separator + 1 + usize::from(space(separator + 1));
+            let open = bytes[start.min(bytes.len())..].iter().take(5).take_while(quote).count();
+            start += open;
+            let inside = |b: &&u8| {
+                !matches!(b, b'\t'..=b'\r' | b' ' | b'"' | b'\'' | b'\\' | b';' | b',' | b'&' | b'[' | b']')
+                    && !matches!(b, b'{' | b'}' | b'(' | b')' | b'<' | b'>')
+            };
+            let length = bytes[start.min(bytes.len())..].iter().take_while(inside).count();
+            if open > 4 || length < 6 || key - name.len() < self.end {
+                return;
+            }
+            self.end = start + length;
+            if looks_secret(&bytes[start..start + length]) {
+                report(start, "secret:key-value", false);
+            }
+        } else if bytes[separator] == b'=' && key == separator && named(&&b"sig"[..]) {
+            let opens = key > 3 && (bytes[key - 4].is_ascii_alphanumeric() || bytes[key - 4] == b'_');
+            let inside = |b: &&u8| b.is_ascii_alphanumeric() || b"%+/=_-".contains(b);
+            let length = bytes[separator + 1..].iter().take_while(inside).count();
+            if !opens && length >= 20 && key - 3 >= self.end {
+                self.end = separator + 1 + length;
+                report(separator + 1, "secret:sas", false);
+            }
+        }
     }
 }
 
@@ -383,10 +509,47 @@ pub(super) fn is_within_guid(bytes: &[u8], start: usize, end: usize) -> bool {
     })
 }
 
+/// Hex digits, and what stands between them in GUIDs and addresses.
+fn is_number_byte(byte: u8) -> bool {
+    static NUMBER: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut at = 0;
+        while at < 256 {
+            let byte = at as u8;
+            table[at] = byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'-');
+            at += 1;
+        }
+        table
+    };
+    NUMBER[byte as usize]
+}
+
+/// The GUID that all of the bytes are, with dashes.
+fn dashed(text: &[u8]) -> Option<[u8; 16]> {
+    let shaped = text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text[*at] == b'-');
+    if shaped { sixteen(text) } else { None }
+}
+
+/// Thirty-two hex digits, dashes passed over.
+fn sixteen(text: &[u8]) -> Option<[u8; 16]> {
+    let mut bytes = [0u8; 16];
+    let mut digits = 0;
+    for byte in text.iter().filter(|b| **b != b'-') {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        };
+        let place = bytes.get_mut(digits / 2)?;
+        *place = *place << 4 | digit;
+        digits += 1;
+    }
+    (digits == 32).then_some(bytes)
+}
+
 fn uuid(text: &str) -> Option<[u8; 16]> {
-    let digits: String = text.chars().filter(|c| *c != '-').collect();
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
-    bytes.try_into().ok()
+    sixteen(text.as_bytes())
 }
 
 fn anchor(text: &str) -> Option<[u8; 16]> {

@@ -40,19 +40,84 @@ impl View {
 /// How far around an escape the view reaches, in bytes.
 const REACH: usize = 320;
 
-/// Views of every stretch of the window that holds escapes: backslashes of JSON at any depth and of
-/// LDAP, percent escapes, character references.
-pub(super) fn unescaped(window: &[u8]) -> Vec<View> {
-    let mut regions: Vec<(usize, usize)> = Vec::new();
+/// A stretch of the window that holds escapes.
+pub(super) struct Region {
+    /// The stretch with its escapes undone.
+    pub view: View,
+    /// From the first escape to the end of the last one, if the stretch says nothing there that its view
+    /// does not: where all escapes are those of quotes and slashes.
+    pub covered: Option<(usize, usize)>,
+}
+
+/// Every stretch of the window that holds escapes: backslashes of JSON at any depth and of LDAP,
+/// percent escapes, character references.
+pub(super) fn unescaped(window: &[u8]) -> Vec<Region> {
+    struct Span {
+        from: usize,
+        to: usize,
+        first: usize,
+        last: usize,
+        simple: bool,
+    }
+    let mut spans: Vec<Span> = Vec::new();
+    let mut passed = 0;
     for at in memchr::memchr3_iter(b'\\', b'%', b'&', window) {
-        let (from, to) =
-            (open(window, at.saturating_sub(REACH)), close(window, (at + REACH).min(window.len())));
-        match regions.last_mut() {
-            Some(last) if last.1 >= from => last.1 = to,
-            _ => regions.push((from, to)),
+        if at < passed {
+            continue;
+        }
+        let (end, kind) = escape(window, at);
+        passed = end;
+        let simple = match kind {
+            Escape::None => continue,
+            Escape::Simple => true,
+            Escape::Other => false,
+        };
+        let to = close(window, (end + REACH).min(window.len()));
+        match spans.last_mut() {
+            Some(last) if last.to >= at.saturating_sub(2 * REACH) => {
+                (last.to, last.last) = (last.to.max(to), end);
+                last.simple &= simple;
+            }
+            _ => {
+                let from = open(window, at.saturating_sub(REACH));
+                spans.push(Span { from, to, first: at, last: end, simple });
+            }
         }
     }
-    regions.into_iter().map(|(from, to)| unescape(window, from, to)).collect()
+    let region = |span: Span| Region {
+        view: unescape(window, span.from, span.to),
+        covered: span.simple.then_some((span.first, span.last)),
+    };
+    spans.into_iter().map(region).collect()
+}
+
+enum Escape {
+    /// Undoing changes nothing.
+    None,
+    /// A quote or a slash behind backslashes.
+    Simple,
+    Other,
+}
+
+/// What stands at a backslash, a percent sign or an ampersand, and the byte after it.
+fn escape(window: &[u8], at: usize) -> (usize, Escape) {
+    if window[at] == b'\\' {
+        let after = at + window[at..].iter().take_while(|b| **b == b'\\').count();
+        let alone = after - at == 1;
+        let kind = match window.get(after) {
+            Some(b'"' | b'/') => Escape::Simple,
+            Some(b'u' | b'n' | b'r' | b't') => Escape::Other,
+            _ if alone && hex(window, after, 2).is_none_or(|byte| byte < 0x80) => Escape::None,
+            _ => Escape::Other,
+        };
+        return (after, kind);
+    }
+    let mut scratch = View::new(at);
+    let end = match window[at] {
+        b'%' => percent(window, at, &mut scratch),
+        _ => reference(window, at, &mut scratch),
+    };
+    end.map_or((at + 1, Escape::None), |end| (end, Escape::Other))
 }
 
 /// The border of a stretch, moved outwards so that no identifier is cut.
@@ -199,8 +264,33 @@ static IS_BASE64: [bool; 256] = {
     table
 };
 
+/// Stretches that gave no text: the same names stand in every record.
+pub(super) struct Vain(Vec<[u8; KNOWN]>);
+
+/// Slots of [`Vain`], and the bytes of one: the length of a stretch and the stretch.
+const VAIN: usize = 1 << 10;
+const KNOWN: usize = 64;
+
+impl Vain {
+    /// Nothing known yet.
+    pub fn new() -> Vain {
+        Vain(vec![[0; KNOWN]; VAIN])
+    }
+
+    /// The slot of a stretch and what stands in it once the stretch is known; `None` if it is too long.
+    fn slot(text: &[u8]) -> Option<(usize, [u8; KNOWN])> {
+        let mut known = [0; KNOWN];
+        let (length, room) = known.split_first_mut()?;
+        *length = text.len() as u8;
+        room.get_mut(..text.len())?.copy_from_slice(text);
+        let step = |hash: u64, word: u64| (hash.rotate_left(29) ^ word).wrapping_mul(0x9fb2_1c65_1e98_df25);
+        let hash = known.as_chunks::<8>().0.iter().fold(0, |hash, eight| step(hash, u64::from_le_bytes(*eight)));
+        Some(((hash >> 40) as usize % VAIN, known))
+    }
+}
+
 /// Views of everything that decodes from base64 to text, UTF-16 included.
-pub(super) fn base64(window: &[u8]) -> Vec<View> {
+pub(super) fn base64(window: &[u8], vain: &mut Vain) -> Vec<View> {
     let is_base64 = |b: &u8| IS_BASE64[*b as usize];
     let mut views = Vec::new();
     let mut at = BASE64 - 1;
@@ -213,30 +303,50 @@ pub(super) fn base64(window: &[u8]) -> Vec<View> {
         let end = at + window[at..].iter().take_while(|b| is_base64(b)).count();
         at = end + BASE64;
         let text = &window[start..end];
-        let guid_like = text.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
-        if text.len() < BASE64 || guid_like {
+        if text.len() < BASE64 {
             continue;
         }
-        let standard: Vec<u8> = text
-            .iter()
-            .map(|b| match b {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => *other,
-            })
-            .take(text.len() - usize::from(text.len() % 4 == 1))
-            .collect();
-        let Ok(decoded) = lenient().decode(&standard) else { continue };
-        let nul = decoded.iter().filter(|b| **b == 0).count();
-        let text: Vec<u8> =
-            if nul * 3 > decoded.len() { decoded.into_iter().filter(|b| *b != 0).collect() } else { decoded };
-        let printable = String::from_utf8_lossy(&text);
-        let good = printable.chars().filter(|c| !c.is_control() && *c != '\u{fffd}').count();
-        if good * 100 >= printable.chars().count() * 85 && !text.is_empty() {
+        if text.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-') {
+            continue;
+        }
+        let slot = Vain::slot(text);
+        if slot.is_some_and(|(slot, known)| vain.0[slot] == known) {
+            continue;
+        }
+        if let Some(text) = decoded(text) {
             views.push(View::at(text, start));
+        } else if let Some((slot, known)) = slot {
+            vain.0[slot] = known;
         }
     }
     views
+}
+
+/// The text that a stretch of base64 holds.
+fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let standard: Vec<u8> = text
+        .iter()
+        .map(|b| match b {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        })
+        .take(text.len() - usize::from(text.len() % 4 == 1))
+        .collect();
+    let mut decoded = lenient().decode(&standard).ok()?;
+    let nul = decoded.iter().filter(|b| **b == 0).count();
+    if nul * 3 > decoded.len() {
+        decoded.retain(|b| *b != 0);
+    }
+    let (mut all, mut good) = (0, 0);
+    for chunk in decoded.utf8_chunks() {
+        all += usize::from(!chunk.invalid().is_empty());
+        for c in chunk.valid().chars() {
+            all += 1;
+            good += usize::from(!c.is_control() && c != '\u{fffd}');
+        }
+    }
+    (good * 100 >= all * 85 && !decoded.is_empty()).then_some(decoded)
 }
 
 /// The window without NUL bytes, if it has many: UTF-16 in disguise.
@@ -288,9 +398,10 @@ mod tests {
     #[test]
     fn base64_of_text_is_read_and_other_base64_is_not() {
         let text = data_encoding::BASE64.encode("greta.schmidt@contoso.com".as_bytes());
-        let views = base64(format!("x=\"{text}\"").as_bytes());
+        let views = base64(format!("x=\"{text}\"").as_bytes(), &mut Vain::new());
         assert_eq!(views[0].bytes, b"greta.schmidt@contoso.com");
         assert_eq!(views[0].origin(5), 3);
-        assert!(base64(b"f7cc07d7-7c15-447d-876d-c01b0e5a9e38").is_empty());
+        let (mut vain, guid) = (Vain::new(), b"f7cc07d7-7c15-447d-876d-c01b0e5a9e38");
+        assert!(base64(guid, &mut vain).is_empty() && base64(guid, &mut vain).is_empty());
     }
 }
