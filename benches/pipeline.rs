@@ -145,7 +145,7 @@ fn run(name: &str, stream: &Stream, form: Form, bytes: &[u8], privacy: &Privacy,
     drop(workspace);
 
     let (time, learner) = best(|| {
-        let mut visitor = Visitor::new(Catalogue::builtin(), stream).expect("the dataset is known");
+        let mut visitor = Visitor::new(Catalogue::builtin(), stream).expect("the dataset is known").once();
         let mut learner = Learner::new();
         for raw in raws(bytes, form) {
             visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, &stream.dataset));

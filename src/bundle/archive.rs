@@ -38,12 +38,17 @@ pub(crate) struct Packer {
     method: Option<Method>,
     digest: Sha256,
     size: u64,
+    /// Content that waits: compressing and hashing record by record costs more than the bytes do.
+    waiting: Vec<u8>,
 }
+
+/// Content that is compressed at a time.
+const AT_A_TIME: usize = 64 << 10;
 
 impl Packer {
     pub(crate) fn new(method: Method) -> Self {
         let zip = ZipWriter::new(Cursor::new(Vec::new()));
-        Packer { zip, method: Some(method), digest: Sha256::new(), size: 0 }
+        Packer { zip, method: Some(method), digest: Sha256::new(), size: 0, waiting: Vec::new() }
     }
 
     fn start(&mut self) -> Result<()> {
@@ -55,10 +60,26 @@ impl Packer {
 
     /// Adds content.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.size += bytes.len() as u64;
+        if self.waiting.len() + bytes.len() <= AT_A_TIME {
+            self.waiting.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.compress(&waiting)?;
+        self.waiting = waiting;
+        self.waiting.clear();
+        if bytes.len() <= AT_A_TIME {
+            self.waiting.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.compress(bytes)
+    }
+
+    fn compress(&mut self, bytes: &[u8]) -> Result<()> {
         self.start()?;
         self.zip.write_all(bytes).map_err(|e| Error::io("cannot compress an entry", e))?;
         self.digest.update(bytes);
-        self.size += bytes.len() as u64;
         Ok(())
     }
 
@@ -68,7 +89,8 @@ impl Packer {
     }
 
     pub(crate) fn finish(mut self) -> Result<Packed> {
-        self.start()?;
+        let waiting = std::mem::take(&mut self.waiting);
+        self.compress(&waiting)?;
         let zip = self.zip.finish().map_err(broken)?.into_inner();
         let mut reader = ZipArchive::new(Cursor::new(&zip[..])).map_err(broken)?;
         let entry = reader.by_index_raw(0).map_err(broken)?;

@@ -9,7 +9,7 @@ use super::path;
 use crate::catalogue::{Layout, Stream};
 use crate::error::{self, Error, Result};
 use crate::record::Redacted;
-use std::io::Read;
+use std::io::{Read, Write as _};
 
 /// Most uncompressed bytes of a part.
 pub const PART_BYTES: u64 = 64 << 20;
@@ -20,6 +20,8 @@ pub struct PartWriter {
     layout: Layout,
     content: Packer,
     index: Option<Packer>,
+    /// The line of the index that is being made.
+    line: Vec<u8>,
     rows: u64,
 }
 
@@ -27,7 +29,8 @@ impl PartWriter {
     /// A part of the stream. Text and XML parts get an index.
     pub fn new(stream: &Stream, layout: Layout) -> Self {
         let index = (layout != Layout::Jsonl).then(|| Packer::new(Method::Deflated));
-        PartWriter { stream: stream.clone(), layout, content: Packer::new(Method::Deflated), index, rows: 0 }
+        let content = Packer::new(Method::Deflated);
+        PartWriter { stream: stream.clone(), layout, content, index, line: Vec::new(), rows: 0 }
     }
 
     /// Adds a record. `utc` is its own time for the index (`2026-11-20T11:05:00Z`), where known.
@@ -66,8 +69,12 @@ impl PartWriter {
         }
         self.room(bytes.len() + 1)?;
         if let Some(index) = &mut self.index {
-            let time = utc.map_or("null".to_owned(), |utc| format!("\"{utc}\""));
-            index.write(format!("[{},{},{time}]\n", self.content.size(), bytes.len()).as_bytes())?;
+            let (line, quote) = (&mut self.line, if utc.is_some() { "\"" } else { "" });
+            line.clear();
+            let (start, time) = (self.content.size(), utc.unwrap_or("null"));
+            // Writing to memory cannot fail.
+            let _ = writeln!(line, "[{start},{},{quote}{time}{quote}]", bytes.len());
+            index.write(line)?;
         }
         self.content.write(bytes)?;
         if self.layout == Layout::Jsonl {

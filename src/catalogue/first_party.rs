@@ -32,7 +32,46 @@ struct Table {
 #[derive(Debug, Default)]
 struct Index {
     names: HashMap<[u8; 16], String>,
+    /// Bits over the ids and over the names: the cheap question asked of every value.
+    ids: Bits,
     applications: HashSet<String>,
+    application_ends: Bits,
+}
+
+/// A bit table over 16 bits of a hash.
+#[derive(Debug)]
+struct Bits(Vec<u64>);
+
+impl Default for Bits {
+    fn default() -> Self {
+        Bits(vec![0; 1 << 10])
+    }
+}
+
+impl Bits {
+    fn set(&mut self, hash: u16) {
+        self.0[usize::from(hash >> 6)] |= 1 << (hash & 63);
+    }
+
+    fn has(&self, hash: u16) -> bool {
+        self.0[usize::from(hash >> 6)] >> (hash & 63) & 1 != 0
+    }
+}
+
+/// Bits of an id: of its first half, which differs where the second one is a fixed ending.
+fn id_hash(guid: &[u8; 16]) -> u16 {
+    let word = u128::from_le_bytes(*guid);
+    let mixed = ((word as u64).rotate_left(17) ^ (word >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 48) as u16
+}
+
+/// Length and ends of a name without case; `None` beyond ASCII, where case may change the length.
+fn name_hash(name: &str) -> Option<u16> {
+    let bytes = name.as_bytes();
+    let (first, last) = (bytes.first()?, bytes.last()?);
+    let middle = bytes[bytes.len() / 2] | 0x20;
+    let word = u64::from_le_bytes([first | 0x20, last | 0x20, middle, bytes.len() as u8, 0, 0, 0, 0]);
+    name.is_ascii().then_some((word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16)
 }
 
 fn index() -> &'static Index {
@@ -55,6 +94,12 @@ fn index() -> &'static Index {
         {
             index.names.extend(list.into_iter().filter_map(|(id, name)| Some((bytes(&id)?, name))));
         }
+        for id in index.names.keys() {
+            index.ids.set(id_hash(id));
+        }
+        for hash in index.applications.iter().filter_map(|name| name_hash(name)) {
+            index.application_ends.set(hash);
+        }
         index
     })
 }
@@ -72,7 +117,8 @@ fn bytes(text: &str) -> Option<[u8; 16]> {
 
 /// Whether Microsoft publishes this id (bytes in the order of the text form).
 pub fn is_public_guid(guid: &[u8; 16]) -> bool {
-    index().names.contains_key(guid)
+    let index = index();
+    index.ids.has(id_hash(guid)) && index.names.contains_key(guid)
 }
 
 /// The published name of the id: of an application, a role, a permission, an authenticator, a tenant.
@@ -82,7 +128,9 @@ pub fn first_party_name(guid: &[u8; 16]) -> Option<&'static str> {
 
 /// Whether this is the name of a first-party application, compared without case.
 pub fn is_first_party_name(name: &str) -> bool {
-    index().applications.contains(&name.trim().to_lowercase())
+    let (index, name) = (index(), name.trim());
+    name_hash(name).is_none_or(|hash| index.application_ends.has(hash))
+        && index.applications.contains(&name.to_lowercase())
 }
 
 #[cfg(test)]

@@ -216,9 +216,26 @@ const TIME_WORDS: &[&str] = &[
     "oct", "pm", "sat", "sep", "sun", "t", "thu", "tue", "utc", "wed", "z",
 ];
 
+/// `2024-03-05T07:08:09Z`, with or without a fraction: nearly all of them.
+fn is_plain_timestamp(value: &[u8]) -> bool {
+    let Some((head, rest)) = value.split_at_checked(19) else { return false };
+    let shape = b"dddd-dd-ddTdd:dd:dd";
+    let fits =
+        |(byte, wanted): (&u8, &u8)| if *wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted };
+    let fraction = match rest {
+        [b'Z'] => return head.iter().zip(shape).all(fits),
+        [b'.', fraction @ .., b'Z'] => fraction,
+        _ => return false,
+    };
+    fraction.iter().all(u8::is_ascii_digit) && head.iter().zip(shape).all(fits)
+}
+
 /// A date (year of four digits with month and day, in any order), a time with colons, both, Unix
 /// seconds to .NET ticks as plain digits, or `/Date(…)/`. A telephone number is none of these.
 fn is_timestamp(value: &str) -> bool {
+    if is_plain_timestamp(value.as_bytes()) {
+        return true;
+    }
     let value = value.trim();
     if value.bytes().all(|b| b.is_ascii_digit()) {
         return (10..=19).contains(&value.len());

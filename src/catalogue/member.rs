@@ -38,7 +38,8 @@ impl Path {
     /// The values at each of several paths, as [`Path::values`] gives them, from one reading.
     pub fn values_of<const N: usize>(paths: &[Path; N], json: &[u8]) -> [Vec<String>; N] {
         let mut found = std::array::from_fn(|_| Vec::new());
-        let open: Vec<Open<'_>> = paths.iter().enumerate().map(|(at, path)| (at, path.0.as_slice())).collect();
+        let open: Vec<Open<'_>> =
+            paths.iter().enumerate().map(|(at, path)| (at, path.0.as_slice())).collect();
         collect(json, &open, 0, false, &mut found);
         found
     }
@@ -188,8 +189,7 @@ impl<'a> Visitor<'_> for Name<'a> {
         for (number, path) in self.0 {
             if let Some((first, rest)) = path.split_first()
                 && (*first == name
-                    || (may_fold_to(name, first)
-                        && *first == *folded.get_or_insert_with(|| fold(name))))
+                    || (may_fold_to(name, first) && *first == *folded.get_or_insert_with(|| fold(name))))
             {
                 inner.push((*number, rest));
             }

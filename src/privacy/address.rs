@@ -6,6 +6,7 @@
 use super::token::{Letter, Pseudonymizer};
 use crate::crypto::MacKey;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
 
 /// An address or network: version 4 or 6, base in the low bits, prefix length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,13 +183,15 @@ impl Pseudonymizer {
         if six {
             let h = self.ip6_high.mac(&base.to_be_bytes()[..4]);
             let high = 0x3fff_0000 | u128::from(u16::from_be_bytes([h[0], h[1]]) >> 4);
-            let low = flip(&self.ip6, net, 32) & (u128::MAX >> 32);
+            let low = self.flips.flip(&self.ip6, Space::Six, net) & (u128::MAX >> 32);
             Mapped::Net(Net { six: true, base: high << 96 | low, len })
         } else {
             let private = PRIVATE.iter().any(|block| net.within(*block));
-            let (key, high) =
-                if private { (&self.ip4_private, HIGH_PRIVATE) } else { (&self.ip4, HIGH_PUBLIC) };
-            Mapped::Net(Net { six: true, base: high | flip(key, net, 0), len: 96 + len })
+            let (key, space, high) = match private {
+                true => (&self.ip4_private, Space::FourPrivate, HIGH_PRIVATE),
+                false => (&self.ip4, Space::Four, HIGH_PUBLIC),
+            };
+            Mapped::Net(Net { six: true, base: high | self.flips.flip(key, space, net), len: 96 + len })
         }
     }
 
@@ -280,10 +283,81 @@ fn split_port(s: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Flips bit i of the base, for i from `first` to the length, by a keyed function of the bits before
-/// it; the bits from the length on are zero.
-fn flip(key: &MacKey, net: Net, first: u8) -> u128 {
-    (first..net.len).fold(net.base, |out, i| out ^ flip_bit(key, net, i) << (net.width() - 1 - i))
+/// Which key flips the bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Space {
+    Four,
+    FourPrivate,
+    Six,
+}
+
+impl Space {
+    /// Bits that are flipped together: where each group begins, and the width.
+    const fn groups(self) -> &'static [u8] {
+        match self {
+            Space::Four | Space::FourPrivate => &[0, 16, 24, 32],
+            Space::Six => &[32, 48, 64, 96, 128],
+        }
+    }
+}
+
+/// Slots of the memory of flips.
+const SLOTS: usize = 1 << 12;
+
+/// Every flipped bit costs an HMAC, and addresses share their networks: the flips of network parts are
+/// remembered, in a table of fixed size. A pure function of key and address; only time depends on it.
+pub(super) struct Flips(Mutex<Vec<Option<Group>>>);
+
+/// The flips of one group of bits under one network.
+#[derive(Clone, Copy)]
+struct Group {
+    space: Space,
+    /// The address up to the end of the group, and that end.
+    prefix: u128,
+    end: u8,
+    flips: u128,
+}
+
+impl Flips {
+    /// Nothing known yet.
+    pub(super) fn new() -> Self {
+        Flips(Mutex::new(vec![None; SLOTS]))
+    }
+
+    /// Flips each bit of the base from the first group on, up to the length, by a keyed function of the
+    /// bits before it; the bits from the length on are zero.
+    fn flip(&self, key: &MacKey, space: Space, net: Net) -> u128 {
+        let mut out = net.base;
+        for group in space.groups().windows(2) {
+            let &[first, end] = group else { continue };
+            out ^= if end <= net.len && end < net.width() {
+                self.network(key, space, net, first, end)
+            } else {
+                flips(key, net, first, end.min(net.len))
+            };
+        }
+        out
+    }
+
+    /// The flips of a group that lies within the network part.
+    fn network(&self, key: &MacKey, space: Space, net: Net, first: u8, end: u8) -> u128 {
+        let prefix = net.truncated(end);
+        let mixed = (prefix ^ prefix >> 64) as u64 ^ u64::from(end) << 8 ^ space as u64;
+        let slot = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % SLOTS;
+        let known = |group: &Group| group.space == space && group.prefix == prefix && group.end == end;
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = lock()[slot].filter(known) {
+            return group.flips;
+        }
+        let flips = flips(key, net, first, end);
+        lock()[slot] = Some(Group { space, prefix, end, flips });
+        flips
+    }
+}
+
+/// The flips of the bits from `first` on, before `end`.
+fn flips(key: &MacKey, net: Net, first: u8, end: u8) -> u128 {
+    (first..end).fold(0, |flips, i| flips | flip_bit(key, net, i) << (net.width() - 1 - i))
 }
 
 /// The top bit of `HMAC(key, byte(i) ‖ the base with every bit from i on set to zero)`.

@@ -47,16 +47,15 @@ fn mask(kinds: KindSet) -> u8 {
     mask
 }
 
-/// Reads hex digits into 16 bytes, dashes skipped.
+/// Reads 32 hex digits into 16 bytes, dashes skipped.
 fn hex16(text: &[u8]) -> Option<[u8; 16]> {
-    let mut bytes = [0u8; 16];
-    let mut digits = 0;
+    let mut digits = [0; 32];
+    let mut count = 0;
     for byte in text.iter().filter(|b| **b != b'-') {
-        let value = (*byte as char).to_digit(16)? as u8;
-        *bytes.get_mut(digits / 2)? |= if digits % 2 == 0 { value << 4 } else { value };
-        digits += 1;
+        *digits.get_mut(count)? = *byte;
+        count += 1;
     }
-    (digits == 32).then_some(bytes)
+    if count == 32 { super::token::hex16(&digits) } else { None }
 }
 
 /// Whether the 36 bytes have the dashes of a GUID.
@@ -67,6 +66,9 @@ fn is_dashed(text: &[u8]) -> bool {
 /// The GUID of a text in one of the dresses dashed, plain (32 hex digits), braces and URN.
 pub fn guid_of_text(text: &str) -> Option<[u8; 16]> {
     let text = text.trim();
+    if text.len() > 47 {
+        return None;
+    }
     let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
     let text = match text.strip_prefix('{') {
         Some(inner) => inner.strip_suffix('}')?,

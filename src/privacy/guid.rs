@@ -3,7 +3,7 @@
 //!
 //! A pseudonym begins with `fade` and has version 8 and variant 10, so people see what it is.
 
-use super::token::{Pseudonymizer, first16, hex_byte, hex_bytes, hex_text, is_upper_hex};
+use super::token::{Pseudonymizer, first16, hex_byte, hex_bytes, hex_text, hex16, is_upper_hex};
 use data_encoding::BASE64;
 
 impl Pseudonymizer {
@@ -129,17 +129,14 @@ impl<'a> Dress<'a> {
             from += 9;
         }
         let body = &s[from..to];
+        let octets = |octets: Option<Vec<u8>>| -> Option<[u8; 16]> { octets?.try_into().ok() };
         let (form, octets) = match body.len() {
-            36 => (Form::Dashed, dashed(body)?),
-            32 => (Form::Plain, hex_bytes(body)?),
-            48 => {
-                let octets = body.strip_prefix('\\')?.split('\\');
-                (Form::Escaped, octets.map(hex_byte).collect::<Option<Vec<u8>>>()?)
-            }
-            47 => (Form::Spaced, body.split(' ').map(hex_byte).collect::<Option<Vec<u8>>>()?),
+            36 => (Form::Dashed, dashed(body.as_bytes())?),
+            32 => (Form::Plain, hex16(body.as_bytes().first_chunk()?)?),
+            48 => (Form::Escaped, octets(body.strip_prefix('\\')?.split('\\').map(hex_byte).collect())?),
+            47 => (Form::Spaced, octets(body.split(' ').map(hex_byte).collect())?),
             _ => return None,
         };
-        let octets: [u8; 16] = octets.try_into().ok()?;
         let guid = match form {
             Form::Dashed | Form::Plain => octets,
             Form::Escaped | Form::Spaced => swap_order(octets),
@@ -152,7 +149,17 @@ impl<'a> Dress<'a> {
         let octets = || swap_order(g).map(|b| hex(&[b]));
         let body = match self.form {
             Form::Plain => hex(&g),
-            Form::Dashed => [&g[..4], &g[4..6], &g[6..8], &g[8..10], &g[10..]].map(hex).join("-"),
+            Form::Dashed => {
+                let digits = hex(&g);
+                let mut text = String::with_capacity(self.before.len() + 36 + self.after.len());
+                text.push_str(self.before);
+                for (at, group) in [0, 8, 12, 16, 20, 32].windows(2).enumerate() {
+                    text.push_str(if at == 0 { "" } else { "-" });
+                    text.push_str(&digits[group[0]..group[1]]);
+                }
+                text.push_str(self.after);
+                return text;
+            }
             Form::Escaped => octets().map(|b| format!("\\{b}")).concat(),
             Form::Spaced => octets().join(" "),
         };
@@ -160,15 +167,15 @@ impl<'a> Dress<'a> {
     }
 }
 
-fn dashed(s: &str) -> Option<Vec<u8>> {
-    let mut hex = String::with_capacity(32);
-    for (index, part) in s.split('-').enumerate() {
-        if Some(&part.len()) != [8, 4, 4, 4, 12].get(index) {
+fn dashed(s: &[u8]) -> Option<[u8; 16]> {
+    let mut digits = [0; 32];
+    for (from, to, at) in [(0, 8, 0), (9, 13, 8), (14, 18, 12), (19, 23, 16), (24, 36, 20)] {
+        if from > 0 && s.get(from - 1) != Some(&b'-') {
             return None;
         }
-        hex.push_str(part);
+        digits.get_mut(at..at + to - from)?.copy_from_slice(s.get(from..to)?);
     }
-    hex_bytes(&hex)
+    hex16(&digits)
 }
 
 #[cfg(test)]

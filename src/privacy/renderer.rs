@@ -13,10 +13,9 @@ use super::rules::{PlacePart, Rules};
 use super::{Dictionary, Leaf, Letter, Parts, Pseudonymizer, parse_guid};
 use crate::kind::Kind;
 
-/// Slots of the cache.
+/// Slots of the cache, and bytes of a value and its replacement that one holds.
 const SLOTS: usize = 1 << 14;
-/// Longest value that is remembered.
-const REMEMBERED: usize = 192;
+const ROOM: usize = 120;
 
 /// What became of the values of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,17 +33,43 @@ pub struct Renderer<'r> {
     rules: &'r Rules,
     names: &'r Pseudonymizer,
     dictionary: &'r Dictionary,
-    cache: Vec<Option<Box<Remembered>>>,
+    cache: Vec<Remembered>,
     counts: Vec<KindCounts>,
     inside: Option<Kind>,
 }
 
+/// By which way a value came: what becomes of it is a function of way, kind, surroundings and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The rule of its kind decides.
+    Rule,
+    /// It is replaced unless Microsoft publishes it.
+    Hidden,
+    /// It is replaced.
+    Replaced,
+}
+
+/// A value and what became of it. `outcome` is `None` in a slot that was never used.
+#[derive(Clone, Copy)]
 struct Remembered {
+    way: Way,
     kind: Kind,
     inside: Option<Kind>,
-    value: Vec<u8>,
-    replacement: Vec<u8>,
-    outcome: Rendered,
+    outcome: Option<Rendered>,
+    /// Bytes of the value, then of its replacement.
+    lengths: [u8; 2],
+    bytes: [u8; ROOM],
+}
+
+impl Remembered {
+    const EMPTY: Remembered = Remembered {
+        way: Way::Rule,
+        kind: Kind::Fact,
+        inside: None,
+        outcome: None,
+        lengths: [0; 2],
+        bytes: [0; ROOM],
+    };
 }
 
 impl<'r> Renderer<'r> {
@@ -54,7 +79,7 @@ impl<'r> Renderer<'r> {
             rules,
             names,
             dictionary,
-            cache: std::iter::repeat_with(|| None).take(SLOTS).collect(),
+            cache: vec![Remembered::EMPTY; SLOTS],
             counts: vec![KindCounts::default(); Kind::COUNT],
             inside: None,
         }
@@ -82,22 +107,22 @@ impl<'r> Renderer<'r> {
 
     /// Replaces a value of a hidden kind that may be a GUID: one that Microsoft publishes stays.
     pub fn render_as_hidden(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
-        let outcome = match parse_guid(value) {
+        let outcome = self.remembered(Way::Hidden, kind, value, out, |own, out| match parse_guid(value) {
             Some(guid)
                 if guid_decision::is_public(&guid)
-                    && !self.dictionary.is_entity(&guid, self.rules.entities()) =>
+                    && !own.dictionary.is_entity(&guid, own.rules.entities()) =>
             {
                 Rendered::Kept
             }
-            _ => self.replace(kind, value, out),
-        };
+            _ => own.make(kind, value, out),
+        });
         self.count(kind, outcome);
         outcome
     }
 
     /// Replaces a value whatever the rule of its kind: an exception or a field says so.
     pub fn pseudonymize(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
-        let outcome = self.replace(kind, value, out);
+        let outcome = self.remembered(Way::Replaced, kind, value, out, |own, out| own.make(kind, value, out));
         self.count(kind, outcome);
         outcome
     }
@@ -118,9 +143,14 @@ impl<'r> Renderer<'r> {
 
     /// Replaces a thumbprint by its keyed hash.
     pub fn hash(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let outcome = self.hashed(value, out);
+        self.count(kind, outcome);
+        outcome
+    }
+
+    fn hashed(&self, value: &str, out: &mut Vec<u8>) -> Rendered {
         let hashed = self.names.thumbprint(value).unwrap_or_else(|| self.names.token(Letter::A, value));
         out.extend_from_slice(hashed.as_bytes());
-        self.count(kind, Rendered::Replaced);
         Rendered::Replaced
     }
 
@@ -133,17 +163,15 @@ impl<'r> Renderer<'r> {
         }
     }
 
+    /// What the rule of the kind makes of a value.
     fn treat(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
-        if is_nothing(value) {
-            return Rendered::Kept;
-        }
         if guid_decision::may_be_guid(value)
             && let Some(guid) = parse_guid(value)
         {
             return match guid_decision::decide(self.rules, self.dictionary, kind, self.inside, &guid) {
                 Fate::Keep => Rendered::Kept,
                 Fate::Drop => Rendered::Dropped,
-                Fate::Pseudonymize => self.replace(kind, value, out),
+                Fate::Pseudonymize => self.make(kind, value, out),
             };
         }
         match self.rules.treatment(kind) {
@@ -151,8 +179,8 @@ impl<'r> Renderer<'r> {
             Treatment::Drop | Treatment::Redact => Rendered::Dropped,
             // Found in a text that is being scanned already: the wording of such kinds stays.
             Treatment::Scan | Treatment::Parse(_) => Rendered::Kept,
-            Treatment::Pseudonymize => self.replace(kind, value, out),
-            Treatment::Hash => self.hash(kind, value, out),
+            Treatment::Pseudonymize => self.make(kind, value, out),
+            Treatment::Hash => self.hashed(value, out),
             Treatment::Generalize(coarse) => self.coarser(kind, coarse, PlacePart::Mixed, value, out),
         }
     }
@@ -166,7 +194,7 @@ impl<'r> Renderer<'r> {
         };
         match guid {
             Some(guid) if self.dictionary.is_entity(&guid, self.rules.entities()) => {
-                self.replace(kind, value, out)
+                self.make(kind, value, out)
             }
             _ => Rendered::Kept,
         }
@@ -193,7 +221,7 @@ impl<'r> Renderer<'r> {
                 Some(outcome) => return outcome,
                 None => match generalize::network(value, v4, v6) {
                     Some(network) => self.names.network(&network),
-                    None => return self.replace(kind, value, out),
+                    None => return self.make(kind, value, out),
                 },
             },
         };
@@ -224,45 +252,40 @@ impl<'r> Renderer<'r> {
         None
     }
 
-    /// Replaces a value; looks into the cache first.
-    fn replace(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+    /// What becomes of a value; looks into the cache first.
+    fn remembered(
+        &mut self,
+        way: Way,
+        kind: Kind,
+        value: &str,
+        out: &mut Vec<u8>,
+        make: impl FnOnce(&mut Self, &mut Vec<u8>) -> Rendered,
+    ) -> Rendered {
+        let at = if value.len() > ROOM { SLOTS } else { slot(kind, self.inside, value.as_bytes()) };
+        if let Some(known) = self.cache.get(at)
+            && let Some(outcome) = known.outcome
+            && (known.way, known.kind, known.inside) == (way, kind, self.inside)
+            && let [length, more] = known.lengths.map(usize::from)
+            && known.bytes[..length] == *value.as_bytes()
+        {
+            out.extend_from_slice(&known.bytes[length..length + more]);
+            return outcome;
+        }
         if is_nothing(value) {
             return Rendered::Kept;
         }
-        if value.len() > REMEMBERED {
-            return self.make(kind, value, out);
-        }
-        let at = slot(kind, self.inside, value.as_bytes());
-        if let Some(known) = &self.cache[at]
-            && known.kind == kind
-            && known.inside == self.inside
-            && known.value == value.as_bytes()
-        {
-            out.extend_from_slice(&known.replacement);
-            return known.outcome;
-        }
         let start = out.len();
-        let outcome = self.make(kind, value, out);
+        let outcome = make(self, out);
         let inside = self.inside;
-        match &mut self.cache[at] {
-            Some(known) => {
-                known.kind = kind;
-                known.inside = inside;
-                known.value.clear();
-                known.value.extend_from_slice(value.as_bytes());
-                known.replacement.clear();
-                known.replacement.extend_from_slice(&out[start..]);
-                known.outcome = outcome;
-            }
-            empty => {
-                *empty = Some(Box::new(Remembered {
-                    kind,
-                    inside,
-                    value: value.as_bytes().to_vec(),
-                    replacement: out[start..].to_vec(),
-                    outcome,
-                }));
-            }
+        let fresh = &out[start..];
+        if let Some(known) = self.cache.get_mut(at)
+            && let Some(room) = known.bytes.get_mut(..value.len() + fresh.len())
+        {
+            let (old, new) = room.split_at_mut(value.len());
+            old.copy_from_slice(value.as_bytes());
+            new.copy_from_slice(fresh);
+            known.lengths = [value.len() as u8, fresh.len() as u8];
+            (known.way, known.kind, known.inside, known.outcome) = (way, kind, inside, Some(outcome));
         }
         outcome
     }
@@ -397,7 +420,7 @@ impl<'r> Renderer<'r> {
 
 impl Render for Renderer<'_> {
     fn render(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
-        let outcome = self.treat(kind, value, out);
+        let outcome = self.remembered(Way::Rule, kind, value, out, |own, out| own.treat(kind, value, out));
         self.count(kind, outcome);
         outcome
     }

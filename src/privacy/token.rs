@@ -111,6 +111,7 @@ pub struct Pseudonymizer {
     pub(super) ip4_private: MacKey,
     pub(super) ip6: MacKey,
     pub(super) ip6_high: MacKey,
+    pub(super) flips: super::address::Flips,
     thumbprint: MacKey,
     dictionary: MacKey,
     date_shift: u64,
@@ -140,6 +141,7 @@ impl Pseudonymizer {
             ip4_private: keys.mac("ip4-private")?,
             ip6: keys.mac("ip6")?,
             ip6_high: keys.mac("ip6-high")?,
+            flips: super::address::Flips::new(),
             thumbprint: keys.mac("thumbprint")?,
             dictionary: keys.mac("dictionary")?,
             date_shift: u64::from_be_bytes(*keys.bytes("date-shift")?),
@@ -264,6 +266,30 @@ pub(super) fn hex_byte(s: &str) -> Option<u8> {
 pub(super) fn hex_bytes(s: &str) -> Option<Vec<u8>> {
     data_encoding::HEXLOWER_PERMISSIVE.decode(s.as_bytes()).ok()
 }
+
+/// Sixteen bytes in 32 hex digits of either case.
+pub(super) fn hex16(digits: &[u8; 32]) -> Option<[u8; 16]> {
+    let mut out = [0; 16];
+    let mut wrong = 0;
+    for (byte, [high, low]) in out.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let (high, low) = (HEX[*high as usize], HEX[*low as usize]);
+        wrong |= high | low;
+        *byte = high << 4 | (low & 15);
+    }
+    (wrong < 16).then_some(out)
+}
+
+/// Value of a hex digit; 0xff for any other byte.
+static HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 /// Whether hex text is written in upper case: it has an upper-case letter and no lower-case one.
 pub(super) fn is_upper_hex(s: &str) -> bool {

@@ -6,7 +6,7 @@
 use super::guid_decision::{is_public, may_be_guid};
 use super::parse_guid;
 use super::plan::{Act, NameFate, NodeId, Plan, SlotId};
-use super::renderer::is_nothing;
+use super::renderer::{is_nothing, mix};
 use super::rewrite::json::{DEEPEST, NESTED, is_json, siblings};
 use super::rewrite::lex::{Broken, Lexer, unescape};
 use super::rewrite::text::Pieces;
@@ -25,18 +25,26 @@ pub type OnValue<'f> = dyn FnMut(Kind, &str) + 'f;
 /// Visits the records of one stream; remembers the plan from record to record.
 pub struct Visitor<'c> {
     plan: Plan<'c>,
+    seen: Option<Recent>,
 }
 
 impl<'c> Visitor<'c> {
     /// A visitor; `None` if the catalogue does not know the stream.
     pub fn new(catalogue: &'c Catalogue, stream: &Stream) -> Option<Self> {
-        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)? })
+        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)?, seen: None })
+    }
+
+    /// Passes over values that were told not long ago: for callers to whom repetition says nothing.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Visitor { seen: Some(Recent::new()), ..self }
     }
 
     /// Calls `f` for every typed value. A record that is not what its form says is visited up to the
     /// place where it breaks.
     pub fn visit(&mut self, raw: &Raw, f: &mut OnValue<'_>) {
         let Ok(text) = std::str::from_utf8(raw.bytes()) else { return };
+        let f = &mut Teller { f, seen: self.seen.as_mut() };
         match raw.form() {
             Form::Json => {
                 let mut lexer = Lexer::new(text);
@@ -59,24 +67,63 @@ pub fn visit(catalogue: &Catalogue, stream: &Stream, raw: &Raw, f: &mut OnValue<
     }
 }
 
-fn tell(leaf: &Leaf, value: &str, f: &mut OnValue<'_>) {
-    if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId)
-        || is_nothing(value)
-    {
-        return;
+/// Hands values on.
+struct Teller<'f, 'g> {
+    f: &'f mut OnValue<'g>,
+    seen: Option<&'f mut Recent>,
+}
+
+impl Teller<'_, '_> {
+    fn tell(&mut self, leaf: &Leaf, value: &str) {
+        if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId) {
+            return;
+        }
+        if self.seen.as_mut().is_some_and(|seen| seen.again(leaf, value)) || is_nothing(value) {
+            return;
+        }
+        if leaf.grammar.as_ref().is_some_and(|grammar| names_nobody(grammar, value)) {
+            return;
+        }
+        if may_be_guid(value) && parse_guid(value).is_some_and(|guid| is_public(&guid)) {
+            return;
+        }
+        if matches!(leaf.kind, Kind::AppName | Kind::PersonName | Kind::PolicyName)
+            && crate::catalogue::first_party::is_first_party_name(value)
+        {
+            return;
+        }
+        (self.f)(leaf.kind, value);
     }
-    if leaf.grammar.as_ref().is_some_and(|grammar| names_nobody(grammar, value)) {
-        return;
+}
+
+/// Values that were told, in a table of fixed size. They are compared whole: a value that was not told
+/// is never taken for one that was.
+struct Recent(Vec<[u8; ROOM]>);
+
+/// Slots of [`Recent`], and the bytes of one: kind, length, value.
+const RECENT: usize = 1 << 13;
+const ROOM: usize = 64;
+
+impl Recent {
+    fn new() -> Self {
+        Recent(vec![[0; ROOM]; RECENT])
     }
-    if may_be_guid(value) && parse_guid(value).is_some_and(|guid| is_public(&guid)) {
-        return;
+
+    /// Whether the value was told, and remembers it. Values whose grammar decides, and long ones, are
+    /// not remembered.
+    fn again(&mut self, leaf: &Leaf, value: &str) -> bool {
+        let mut told = [0; ROOM];
+        let Some(room) = told.get_mut(2..2 + value.len()) else { return false };
+        room.copy_from_slice(value.as_bytes());
+        (told[0], told[1]) = (leaf.kind as u8 + 1, value.len() as u8 + 1);
+        if matches!(leaf.grammar, Some(crate::catalogue::Grammar::Either(_))) {
+            return false;
+        }
+        let slot = mix(leaf.kind, None, value.as_bytes()) as usize % RECENT;
+        let known = self.0[slot] == told;
+        self.0[slot] = told;
+        known
     }
-    if matches!(leaf.kind, Kind::AppName | Kind::PersonName | Kind::PolicyName)
-        && crate::catalogue::first_party::is_first_party_name(value)
-    {
-        return;
-    }
-    f(leaf.kind, value);
 }
 
 #[derive(Clone, Copy)]
@@ -92,7 +139,7 @@ fn value(
     lexer: &mut Lexer<'_>,
     at: At,
     members: &[(String, Cow<'_, str>)],
-    f: &mut OnValue<'_>,
+    f: &mut Teller<'_, '_>,
 ) -> Result<(), Broken> {
     if at.depth > DEEPEST {
         return lexer.skip();
@@ -150,7 +197,7 @@ fn value(
             }
             let slot = plan.text(at.slot).unwrap_or(at.slot);
             if let Act::Leaf(leaf) = &plan.slot(slot).act {
-                tell(leaf, &plain, f);
+                f.tell(leaf, &plain);
             }
             Ok(())
         }
@@ -159,7 +206,7 @@ fn value(
             if let Act::Leaf(leaf) = &plan.slot(at.slot).act
                 && !matches!(literal, "true" | "false" | "null")
             {
-                tell(leaf, literal, f);
+                f.tell(leaf, literal);
             }
             Ok(())
         }
@@ -171,7 +218,7 @@ fn object(
     lexer: &mut Lexer<'_>,
     node: NodeId,
     at: At,
-    f: &mut OnValue<'_>,
+    f: &mut Teller<'_, '_>,
 ) -> Result<(), Broken> {
     let members = if plan.asks_siblings(node) { siblings(lexer.clone())? } else { Vec::new() };
     lexer.bump();
@@ -186,7 +233,7 @@ fn object(
         lexer.colon()?;
         let member = plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
         if let NameFate::Data(kind) = member.name {
-            f(kind, &unescape(raw));
+            (f.f)(kind, &unescape(raw));
         }
         let inner = At { slot: member.slot, depth: at.depth + 1, explained: false, ..at };
         value(plan, lexer, inner, &members, f)?;
@@ -202,18 +249,18 @@ fn object(
 }
 
 /// Hands typed values on and keeps nothing.
-struct Typed<'f, 'g>(&'f mut OnValue<'g>);
+struct Typed<'t, 'f, 'g>(&'t mut Teller<'f, 'g>);
 
-impl Typed<'_, '_> {
+impl Typed<'_, '_, '_> {
     fn hand_on(&mut self, plan: &Plan<'_>, slot: SlotId, value: &str) -> Fate {
         if let Act::Leaf(leaf) = &plan.slot(slot).act {
-            tell(leaf, value, self.0);
+            self.0.tell(leaf, value);
         }
         Fate::Dropped
     }
 }
 
-impl Pieces for Typed<'_, '_> {
+impl Pieces for Typed<'_, '_, '_> {
     fn value(&mut self, plan: &mut Plan<'_>, slot: SlotId, value: &str, _: &mut Vec<u8>) -> Fate {
         self.hand_on(plan, slot, value)
     }
@@ -222,7 +269,7 @@ impl Pieces for Typed<'_, '_> {
     }
 }
 
-impl Nodes for Typed<'_, '_> {
+impl Nodes for Typed<'_, '_, '_> {
     fn value(&mut self, plan: &mut Plan<'_>, slot: SlotId, value: &str, _: &mut Vec<u8>) -> Fate {
         self.hand_on(plan, slot, value)
     }

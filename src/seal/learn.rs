@@ -30,7 +30,7 @@ pub(super) fn learn(
             let (mut bytes, mut records) = (0, 0);
             let dataset = &task.stream.dataset;
             let is_user = USERS.contains(&dataset.as_str());
-            let mut visitor = Visitor::new(job.catalogue, &task.stream);
+            let mut visitor = Visitor::new(job.catalogue, &task.stream).map(Visitor::once);
             for raw in workspace.slice(&task.stream, task.slice)? {
                 let raw = raw?;
                 stopped(job)?;

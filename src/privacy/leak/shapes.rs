@@ -398,9 +398,8 @@ impl Announced {
         let mut key = separator - usize::from(separator > 0 && space(separator - 1));
         let quotes = bytes[..key].iter().rev().take(5).take_while(quote).count();
         key -= quotes;
-        let named = |name: &&[u8]| {
-            key >= name.len() && bytes[key - name.len()..key].eq_ignore_ascii_case(name)
-        };
+        let named =
+            |name: &&[u8]| key >= name.len() && bytes[key - name.len()..key].eq_ignore_ascii_case(name);
         // What every key ends in: the cheap question first.
         let may = key > self.end && matches!(bytes[key - 1] | 0x20, b'd' | b't' | b'y' | b'n' | b'g');
         if !may || quotes > 4 {

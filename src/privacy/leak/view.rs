@@ -284,7 +284,8 @@ impl Vain {
         *length = text.len() as u8;
         room.get_mut(..text.len())?.copy_from_slice(text);
         let step = |hash: u64, word: u64| (hash.rotate_left(29) ^ word).wrapping_mul(0x9fb2_1c65_1e98_df25);
-        let hash = known.as_chunks::<8>().0.iter().fold(0, |hash, eight| step(hash, u64::from_le_bytes(*eight)));
+        let hash =
+            known.as_chunks::<8>().0.iter().fold(0, |hash, eight| step(hash, u64::from_le_bytes(*eight)));
         Some(((hash >> 40) as usize % VAIN, known))
     }
 }

@@ -231,7 +231,7 @@ pub fn escape(plain: &[u8], out: &mut Vec<u8>) {
 /// them (an unpaired surrogate is refused by many readers).
 pub fn copyable(raw: &str) -> bool {
     let bytes = raw.as_bytes();
-    if bytes.iter().any(|b| *b < 0x20) {
+    if bytes.iter().fold(false, |control, b| control | (*b < 0x20)) {
         return false;
     }
     let mut rest = bytes;
