@@ -30,6 +30,7 @@
 //! ```
 
 use crate::error::{self, Error, Result};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt;
 
@@ -48,12 +49,24 @@ pub enum Form {
 pub struct Raw {
     bytes: Vec<u8>,
     form: Form,
+    time: Option<Timestamp>,
 }
 
 impl Raw {
     /// One record of the given form. Sources guarantee that JSON is valid and that text is UTF-8.
     pub fn new(bytes: Vec<u8>, form: Form) -> Self {
-        Raw { bytes, form }
+        Raw { bytes, form, time: None }
+    }
+
+    /// The same record with its own time, where its reader knew it: text and XML, whose time may
+    /// depend on the name of the file and the zone of its server. JSON carries its time in a member.
+    pub fn at(self, time: Option<Timestamp>) -> Self {
+        Raw { time, ..self }
+    }
+
+    /// The record's own time, if its reader knew it.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.time
     }
 
     /// The form of the bytes.

@@ -8,7 +8,7 @@
 use super::member::Path;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
-use jiff::tz::Offset;
+use jiff::tz::{Offset, TimeZone};
 
 /// .NET ticks (100 ns) between 0001-01-01 and the Unix epoch.
 const TICKS_AT_EPOCH: i64 = 621_355_968_000_000_000;
@@ -16,10 +16,15 @@ const TICKS_AT_EPOCH: i64 = 621_355_968_000_000_000;
 /// Reads a time in any known form. `None` where the text is no time, or none of the years 1 to 9999:
 /// RFC 3339, and so a manifest, has no others.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    read(text).filter(|time| (1..=9999).contains(&Offset::UTC.to_datetime(*time).year()))
+    parse_in(text, &TimeZone::UTC)
 }
 
-fn read(text: &str) -> Option<Timestamp> {
+/// As [`parse`], for logs of a server: a time that names no zone is one of `zone`.
+pub fn parse_in(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    read(text, zone).filter(|time| (1..=9999).contains(&Offset::UTC.to_datetime(*time).year()))
+}
+
+fn read(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let text = text.trim();
     if text.is_empty() || text.len() > 48 {
         return None;
@@ -41,7 +46,7 @@ fn read(text: &str) -> Option<Timestamp> {
             _ => None,
         };
     }
-    civil(text)
+    civil(text, zone)
 }
 
 /// The time of a record: the first of the paths that holds a readable time.
@@ -88,7 +93,7 @@ impl Cursor<'_> {
     }
 }
 
-fn civil(text: &str) -> Option<Timestamp> {
+fn civil(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let mut at = Cursor(text.as_bytes());
     let first = at.number(4)?;
     let (year, month, day) = if at.eat(b"-") {
@@ -104,7 +109,7 @@ fn civil(text: &str) -> Option<Timestamp> {
     let date =
         Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
     if at.0.is_empty() {
-        return timestamp(date, Time::midnight(), 0);
+        return timestamp(date, Time::midnight(), None, zone);
     }
     at.eat(b",");
     if !at.eat(b"T") {
@@ -122,7 +127,7 @@ fn civil(text: &str) -> Option<Timestamp> {
         hour = hour % 12 + 12;
     }
     at.spaces();
-    let offset = offset(&mut at)?;
+    let offset = if at.0.is_empty() { None } else { Some(offset(&mut at)?) };
     at.0.is_empty().then_some(())?;
     let time = Time::new(
         i8::try_from(hour).ok()?,
@@ -131,7 +136,7 @@ fn civil(text: &str) -> Option<Timestamp> {
         nanosecond,
     )
     .ok()?;
-    timestamp(date, time, offset)
+    timestamp(date, time, offset, zone)
 }
 
 fn fraction(at: &mut Cursor<'_>) -> Option<i32> {
@@ -145,9 +150,9 @@ fn fraction(at: &mut Cursor<'_>) -> Option<i32> {
     (digits > 0).then_some(nanoseconds)
 }
 
-/// Seconds east of UTC; a missing zone is UTC.
+/// Seconds east of UTC.
 fn offset(at: &mut Cursor<'_>) -> Option<i32> {
-    if at.0.is_empty() || at.word("Z") || at.word("UTC") {
+    if at.word("Z") || at.word("UTC") {
         return Some(0);
     }
     let sign = if at.eat(b"+") {
@@ -162,8 +167,11 @@ fn offset(at: &mut Cursor<'_>) -> Option<i32> {
     i32::try_from(hours * 3600 + minutes * 60).ok().map(|seconds| sign * seconds)
 }
 
-fn timestamp(date: Date, time: Time, offset: i32) -> Option<Timestamp> {
-    Offset::from_seconds(offset).ok()?.to_timestamp(date.to_datetime(time)).ok()
+fn timestamp(date: Date, time: Time, offset: Option<i32>, zone: &TimeZone) -> Option<Timestamp> {
+    match offset {
+        Some(offset) => Offset::from_seconds(offset).ok()?.to_timestamp(date.to_datetime(time)).ok(),
+        None => zone.to_timestamp(date.to_datetime(time)).ok(),
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +201,20 @@ mod tests {
             ("2024-03-05", "2024-03-05T00:00:00Z"),
         ] {
             assert_eq!(parse(text).map(format).as_deref(), Some(utc), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_zone_is_the_servers() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        for (text, utc) in [
+            ("2024-03-05T07:08:09", "2024-03-05T05:08:09Z"),
+            ("3/5/2024 7:08:09 AM", "2024-03-05T05:08:09Z"),
+            ("2024-03-05T07:08:09Z", "2024-03-05T07:08:09Z"),
+            ("2024-03-05 07:08:09 -01:00", "2024-03-05T08:08:09Z"),
+            ("638452192890000000", "2024-03-05T07:08:09Z"),
+        ] {
+            assert_eq!(parse_in(text, &zone).map(format).as_deref(), Some(utc), "{text}");
         }
     }
 

@@ -183,6 +183,9 @@ pub struct Input {
     /// Take text of unknown kind too (scanned, marked in the manifest).
     #[arg(long)]
     pub accept_text: bool,
+    /// Zone of the servers whose logs name none: Europe/Berlin, +02:00. Without it that of this machine.
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub timezone: Option<String>,
     /// Only these datasets. Repeatable; `entra-bundle datasets` lists them.
     #[arg(long, value_name = "ID")]
     pub dataset: Vec<String>,

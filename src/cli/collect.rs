@@ -246,6 +246,7 @@ fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
         "schema": "entra-bundle/workspace/1",
         "inputs": inputs,
         "acceptText": input.accept_text,
+        "timezone": input.timezone,
         "datasets": input.dataset,
         "without": input.without,
         "window": [input.window.since, input.window.from, input.window.to],
@@ -259,6 +260,7 @@ fn source(input: &Input) -> Result<LocalFiles<'static>> {
         input.input.clone(),
         Options {
             accept_text: input.accept_text,
+            zone: when::zone(input.timezone.as_deref())?,
             checkpoint_every: 16 << 20,
             ..Options::new(interrupt::flag())
         },

@@ -47,6 +47,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
             input: Input {
                 input: vec![export.clone()],
                 accept_text: false,
+                timezone: Some("UTC".into()),
                 dataset: Vec::new(),
                 without: Vec::new(),
                 window: Window { since: None, from: None, to: None },

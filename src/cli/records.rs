@@ -69,9 +69,9 @@ fn query(args: &Records, now: Timestamp) -> Result<Query> {
             filters.push((name, value.clone()));
         }
     }
-    if args.dataset.is_none() && filters.is_empty() {
+    if args.dataset.is_none() && filters.is_empty() && args.since.is_none() && args.to.is_none() {
         return Err(Error::usage("which records?")
-            .hint("name a dataset with --dataset (`entra-bundle info BUNDLE` lists them), or filter, e.g. --correlation-id ID"));
+            .hint("name a dataset with --dataset (`entra-bundle info BUNDLE` lists them), or filter, e.g. --correlation-id ID or --since -4h"));
     }
     Ok(Query {
         dataset: args.dataset.clone(),

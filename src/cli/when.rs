@@ -2,6 +2,7 @@
 
 use crate::catalogue::time;
 use crate::error::{Error, Result};
+use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 const ALLOWED: &str =
@@ -40,6 +41,30 @@ fn parse_span(text: &str) -> Option<SignedDuration> {
     (0..=1_000_000).contains(&number).then(|| SignedDuration::from_secs(number * seconds))
 }
 
+/// A zone by its name in the tz database or by its offset; without one that of this machine.
+pub fn zone(text: Option<&str>) -> Result<TimeZone> {
+    let Some(text) = text else { return Ok(TimeZone::system()) };
+    if text.eq_ignore_ascii_case("UTC") || text == "Z" {
+        return Ok(TimeZone::UTC);
+    }
+    let fixed = || {
+        let (sign, rest) = match text.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+        let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        let valid = (0..=14).contains(&hours) && (0..60).contains(&minutes);
+        let seconds = sign * (hours * 3600 + minutes * 60);
+        valid.then(|| Offset::from_seconds(seconds).ok().map(TimeZone::fixed)).flatten()
+    };
+    fixed().or_else(|| TimeZone::get(text).ok()).ok_or_else(|| {
+        Error::usage(format!("`{text}` is no time zone"))
+            .hint("allowed: a name such as Europe/Berlin, an offset such as +02:00, or UTC")
+    })
+}
+
 fn wrong(text: &str) -> Error {
     Error::usage(format!("`{text}` is no time")).hint(ALLOWED)
 }
@@ -47,6 +72,23 @@ fn wrong(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zones_are_names_or_offsets() {
+        let at: Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
+        let seconds = |text: &str| zone(Some(text)).map(|zone| zone.to_offset(at).seconds());
+        for (text, expected) in
+            [("UTC", 0), ("+02:00", 7200), ("-0330", 0), ("-03:30", -12_600), ("+2", 7200)]
+        {
+            match seconds(text) {
+                Ok(found) => assert_eq!(found, expected, "{text}"),
+                Err(_) => assert_eq!(text, "-0330"),
+            }
+        }
+        for text in ["", "Nowhere/Land", "+99", "é", "+-2"] {
+            assert!(zone(Some(text)).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn all_forms_are_read() {

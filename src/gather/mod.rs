@@ -8,7 +8,7 @@ use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Catalogue, Stream, time};
 use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Outcome, Phase};
-use crate::record::Raw;
+use crate::record::{Form, Raw};
 use crate::source::{Cursor, Item, Source, Unit};
 use crate::workspace::{UnitNote, Workspace};
 use jiff::Timestamp;
@@ -233,6 +233,9 @@ impl Spooler<'_, '_> {
     }
 
     fn time(&mut self, dataset: &str, raw: &Raw) -> Option<Timestamp> {
+        if raw.form() != Form::Json {
+            return raw.time();
+        }
         let catalogue = self.run.catalogue;
         let paths = self.times.entry(dataset.to_owned()).or_insert_with(|| {
             let times = catalogue.dataset(dataset).map(|d| d.time.as_slice()).unwrap_or_default();

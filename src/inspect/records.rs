@@ -1,18 +1,16 @@
 //! The list view: rows of a verified bundle by columns that the catalogue names, filtered.
 
+use super::log_rows;
 use crate::bundle::Verified;
 use crate::bundle::manifest::Entry;
 use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Catalogue, Dataset, Layout, time};
 use crate::error::{self, Error, Result};
 use jiff::Timestamp;
-use std::io::{BufRead as _, BufReader, Read as _};
 
 /// The audit actor whose entries are write-backs of other services, not actions (documented by
 /// Microsoft in "What are audit logs in Microsoft Entra ID").
 const SUBSTRATE: &str = "Microsoft Substrate Management";
-/// Longest line that is read from a part.
-const MOST_LINE: u64 = 64 << 20;
 /// Values of one cell are joined with this.
 const JOIN: &str = "; ";
 
@@ -88,23 +86,20 @@ pub fn list(
     let mut counts = Counts::default();
     let mut held = Vec::new();
     'datasets: for dataset in datasets {
-        let reader = Reader::new(dataset, &names, query)?;
+        let reader = match dataset.layout {
+            Layout::Jsonl => Some(Reader::new(dataset, &names, query)?),
+            Layout::Text | Layout::Xml => None,
+        };
         let parts = bundle.manifest().entries.iter().filter(|entry| is_part_of(entry, &dataset.id));
         for part in parts {
-            let mut lines = BufReader::new(bundle.reader(&part.path)?);
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                let read = lines
-                    .by_ref()
-                    .take(MOST_LINE)
-                    .read_until(b'\n', &mut line)
-                    .map_err(|e| Error::io(format!("cannot read `{}`", part.path), e))?;
-                if read == 0 {
-                    break;
-                }
+            for line in bundle.records(&part.path)? {
+                let line = line?;
                 counts.read += 1;
-                let Some(mut found) = reader.row(&line, query, &mut counts) else { continue };
+                let found = match &reader {
+                    Some(reader) => reader.row(&line.bytes, query, &mut counts),
+                    None => log_rows::row(&line.bytes, line.utc.as_deref(), &names, query, &mut counts),
+                };
+                let Some(mut found) = found else { continue };
                 counts.matched += 1;
                 if merged {
                     found.cells.insert(0, dataset.id.clone());
@@ -136,17 +131,22 @@ fn chosen<'c>(bundle: &Verified, catalogue: &'c Catalogue, query: &Query) -> Res
                     "`entra-bundle info BUNDLE` tells what it holds, `--missing` what it lacks and why",
                 ));
             }
-            if dataset.layout != Layout::Jsonl {
-                return Err(Error::usage(format!("`{id}` is text or XML and has no columns"))
-                    .hint("unpack the bundle and read its files"));
+            if dataset.layout != Layout::Jsonl && !log_rows::can_match(query) {
+                return Err(Error::usage(format!("`{id}` is text or XML and has no such column")).hint(
+                    "filter it by user, device, app, correlation id, request id or time, or unpack the bundle",
+                ));
             }
             Ok(vec![dataset])
         }
         None => {
             let able = |d: &&Dataset| {
-                d.layout == Layout::Jsonl
-                    && held(&d.id)
-                    && query.filters.iter().all(|(name, _)| d.columns.iter().any(|c| c.name == *name))
+                held(&d.id)
+                    && match d.layout {
+                        Layout::Jsonl => {
+                            query.filters.iter().all(|(name, _)| d.columns.iter().any(|c| c.name == *name))
+                        }
+                        Layout::Text | Layout::Xml => log_rows::can_match(query),
+                    }
             };
             Ok(catalogue.datasets().filter(able).collect())
         }
@@ -160,9 +160,12 @@ fn is_part_of(entry: &Entry, dataset: &str) -> bool {
 fn column_names(datasets: &[&Dataset], query: &Query) -> Result<Vec<String>> {
     if !query.columns.is_empty() {
         for wanted in &query.columns {
-            if !datasets.iter().any(|d| d.columns.iter().any(|c| c.name == *wanted)) {
-                let mut known: Vec<&str> =
-                    datasets.iter().flat_map(|d| d.columns.iter().map(|c| c.name.as_str())).collect();
+            let mut known: Vec<&str> =
+                datasets.iter().flat_map(|d| d.columns.iter().map(|c| c.name.as_str())).collect();
+            if datasets.iter().any(|d| d.layout != Layout::Jsonl) {
+                known.extend(log_rows::COLUMNS);
+            }
+            if !known.contains(&wanted.as_str()) {
                 known.sort_unstable();
                 known.dedup();
                 return Err(Error::usage(format!("`{wanted}` is no column here"))
@@ -173,6 +176,9 @@ fn column_names(datasets: &[&Dataset], query: &Query) -> Result<Vec<String>> {
     }
     if query.dataset.is_none() {
         return Ok(["date", "activity", "status", "user", "target", "app"].map(str::to_owned).to_vec());
+    }
+    if datasets.iter().all(|d| d.layout != Layout::Jsonl) {
+        return Ok(log_rows::COLUMNS.map(str::to_owned).to_vec());
     }
     Ok(datasets.iter().flat_map(|d| &d.columns).filter(|c| c.shown).map(|c| c.name.clone()).collect())
 }

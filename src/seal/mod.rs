@@ -175,8 +175,8 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
             Step::Slice(task) => {
                 let task = &tasks[*task];
                 let (clock, mut parts) = (Clock::new(job, task), Parts::new(&leak_check, task));
-                let counted = rewrite(job, workspace, &dictionary, task, |record, _| {
-                    parts.push(&record, clock.read(&record))
+                let counted = rewrite(job, workspace, &dictionary, task, |record, _, time| {
+                    parts.push(&record, time.or_else(|| clock.read(&record)))
                 })?;
                 let (parts, leaks) = parts.finish()?;
                 Ok(Stepped { parts, leaks, counted })

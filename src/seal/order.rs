@@ -152,7 +152,7 @@ pub(super) fn sort<'w>(
 ) -> Result<(Sorted<'w>, Counted)> {
     let keys = Keys::new(job, task);
     let mut sorter = Sorter { workspace, run: Vec::new(), bytes: 0, aside: None };
-    let counted = rewrite(job, workspace, dictionary, task, |record, length| {
+    let counted = rewrite(job, workspace, dictionary, task, |record, length, _| {
         sorter.push(keys.of(&record), record, length)
     })?;
     Ok((sorter.finish(room)?, counted))

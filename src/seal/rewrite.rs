@@ -24,20 +24,20 @@ pub(super) struct Counted {
 }
 
 /// Redacts the records of a slice one by one and hands them to `take`, each with the length that it
-/// had before.
+/// had before and the time that its reader knew.
 pub(super) fn rewrite(
     job: &Job<'_>,
     workspace: &Workspace,
     dictionary: &Dictionary,
     task: &Task,
-    mut take: impl FnMut(Redacted, usize) -> Result<()>,
+    mut take: impl FnMut(Redacted, usize, Option<Timestamp>) -> Result<()>,
 ) -> Result<Counted> {
     let mut redactor = Redactor::new(job.rules, job.names, dictionary, &task.stream)?;
     let mut counted = Counted::default();
     for raw in workspace.slice(&task.stream, task.slice)? {
         let raw: Raw = raw?;
         stopped(job)?;
-        let length = raw.len();
+        let (length, time) = (raw.len(), raw.time());
         counted.bytes += length as u64;
         counted.records += 1;
         let mut record = redactor.apply(raw)?;
@@ -45,7 +45,7 @@ pub(super) fn rewrite(
             record = empty_record(task.layout)?;
             counted.too_large += 1;
         }
-        take(record, length)?;
+        take(record, length, time)?;
     }
     counted.tally = redactor.into_tally();
     Ok(counted)
@@ -92,7 +92,8 @@ impl<'a> Parts<'a> {
             Some(part) => part,
             None => self.open.insert(OpenPart::new(self.task)?),
         };
-        part.writer.write(record, None)?;
+        let utc = time.filter(|_| self.task.layout != Layout::Jsonl).map(time::format);
+        part.writer.write(record, utc.as_deref())?;
         if let Some([_, between, _]) = &part.frame {
             part.writer.frame(between)?;
         }

@@ -43,7 +43,8 @@ impl<'a> Records<'a> {
                 }
                 continue;
             };
-            let (form, length, rest) = spool::frame(&body[at..]).ok_or_else(damaged)?;
+            let (frame, rest) = spool::frame(&body[at..]).ok_or_else(damaged)?;
+            let length = frame.length;
             let wanted = self.start >= self.from;
             let here = &rest[..rest.len().min(length)];
             let mut bytes = Vec::new();
@@ -52,7 +53,7 @@ impl<'a> Records<'a> {
                 bytes.extend_from_slice(here);
             }
             let whole = here.len() == length;
-            self.at = whole.then(|| at + spool::FRAME_BYTES + length);
+            self.at = whole.then(|| at + frame.taken + length);
             self.start += length as u64;
             if wanted {
                 while bytes.len() < length {
@@ -62,7 +63,7 @@ impl<'a> Records<'a> {
                     }
                     bytes.extend_from_slice(piece);
                 }
-                return Ok(Some(Raw::new(bytes, form)));
+                return Ok(Some(Raw::new(bytes, frame.form).at(frame.time)));
             }
         }
         Ok(None)

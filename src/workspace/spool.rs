@@ -1,6 +1,7 @@
 //! One stream being written: records framed into chunks, chunks into the segment of this process.
 //!
-//! A chunk holds whole records, each as `length u32 LE ‖ form u8 ‖ bytes`. A record that does not
+//! A chunk holds whole records, each as `length u32 LE ‖ form u8 ‖ [time i64 LE] ‖ bytes`; the time
+//! stands there where the form has its bit 0x10: nanoseconds since 1970, UTC. A record that does not
 //! fit into a chunk begins one of its own and goes on in chunks that hold nothing else.
 
 use super::Place;
@@ -11,9 +12,14 @@ use crate::catalogue::Stream;
 use crate::crypto::TAG_BYTES;
 use crate::error::{self, Error, Result};
 use crate::record::{Form, Raw};
+use jiff::Timestamp;
 
-/// Bytes in front of a record.
-pub(super) const FRAME_BYTES: usize = 5;
+/// Bytes in front of a record without a time.
+const FRAME_BYTES: usize = 5;
+/// Bytes of a record's own time, where it has one.
+const TIME_BYTES: usize = 8;
+/// Set in the form of a record that has its time before its bytes.
+const TIMED: u8 = 0x10;
 
 /// A stream: what is committed, and what is being written.
 #[derive(Default)]
@@ -44,13 +50,16 @@ impl Spool {
             self.open = Vec::with_capacity(CHUNK_BYTES + TAG_BYTES);
         }
         let continues = self.begun.0 == 0;
-        if !self.open.is_empty() && (continues || self.open.len() + FRAME_BYTES + bytes.len() > CHUNK_BYTES) {
+        let time = raw.time().and_then(|time| i64::try_from(time.as_nanosecond()).ok()).map(i64::to_le_bytes);
+        let frame = FRAME_BYTES + time.map_or(0, |time| time.len());
+        if !self.open.is_empty() && (continues || self.open.len() + frame + bytes.len() > CHUNK_BYTES) {
             self.write(0)?;
         }
         self.begun = (self.begun.0 + 1, self.begun.1 + u64::from(length));
         self.last = u64::from(length);
         self.open.extend_from_slice(&length.to_le_bytes());
-        self.open.push(form_byte(raw.form()));
+        self.open.push(form_byte(raw.form()) | if time.is_some() { TIMED } else { 0 });
+        self.open.extend(time.iter().flatten());
         let (first, mut rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.open.len()));
         self.open.extend_from_slice(first);
         while !rest.is_empty() {
@@ -113,17 +122,32 @@ pub(super) fn label(stream: &Stream) -> String {
     format!("{}/{}", stream.source.id(), stream.dataset)
 }
 
-/// Reads the frame at the start of `chunk`: form, length, and what follows.
-pub(super) fn frame(chunk: &[u8]) -> Option<(Form, usize, &[u8])> {
-    let (frame, rest) = chunk.split_first_chunk::<FRAME_BYTES>()?;
-    let [a, b, c, d, form] = *frame;
-    let form = match form {
+/// What stands before a record.
+pub(super) struct Frame {
+    pub form: Form,
+    pub time: Option<Timestamp>,
+    /// Length of the record.
+    pub length: usize,
+    /// Length of the frame itself.
+    pub taken: usize,
+}
+
+/// Reads the frame at the start of `chunk`, and what follows.
+pub(super) fn frame(chunk: &[u8]) -> Option<(Frame, &[u8])> {
+    let ([a, b, c, d, form], mut rest) = chunk.split_first_chunk::<FRAME_BYTES>()?;
+    let (mut time, mut taken) = (None, FRAME_BYTES);
+    if form & TIMED != 0 {
+        let (stamp, after) = rest.split_first_chunk::<TIME_BYTES>()?;
+        time = Some(Timestamp::from_nanosecond(i64::from_le_bytes(*stamp).into()).ok()?);
+        (rest, taken) = (after, FRAME_BYTES + TIME_BYTES);
+    }
+    let form = match form & !TIMED {
         0 => Form::Json,
         1 => Form::Text,
         2 => Form::Xml,
         _ => return None,
     };
-    Some((form, u32::from_le_bytes([a, b, c, d]) as usize, rest))
+    Some((Frame { form, time, length: u32::from_le_bytes([*a, *b, *c, *d]) as usize, taken }, rest))
 }
 
 fn form_byte(form: Form) -> u8 {

@@ -5,7 +5,7 @@
 //! of the cursor has come by.
 
 use super::Options;
-use crate::catalogue::Stream;
+use crate::catalogue::{Source, Stream};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Outcome, Reason};
 use crate::record::Raw;
@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PROGRESS_EVERY: u64 = 1024 * 1024;
 /// Faults of one reason that are named by their place; further ones are counted.
 const NAMED: u64 = 20;
+/// Records at which the portal ends a download, told or not (howto-download-logs: 250,000; audit
+/// logs and older pages: 100,000).
+const PORTAL_LIMITS: [u64; 2] = [100_000, 250_000];
 
 /// What a reader of one form yields.
 #[derive(Debug)]
@@ -85,6 +88,8 @@ pub struct Flow<'a> {
     reported: u64,
     committed: u64,
     first: Option<Reason>,
+    /// The file is a download of the portal.
+    download: bool,
     faults: BTreeMap<Reason, Counted>,
     ended: bool,
 }
@@ -116,9 +121,15 @@ impl<'a> Flow<'a> {
             reported: 0,
             committed: 0,
             first: None,
+            download: false,
             faults: BTreeMap::new(),
             ended: false,
         }
+    }
+
+    /// The same for a file whose name is that of a download of the portal.
+    pub fn of_download(self, download: bool) -> Self {
+        Flow { download, ..self }
     }
 
     fn fault(&mut self, fault: Fault) {
@@ -148,6 +159,12 @@ impl<'a> Flow<'a> {
                 self.pending.push_back(Item::Fault(Fault { reason: *reason, count, record, offset }));
             }
         }
+        if self.download && PORTAL_LIMITS.contains(&self.records) {
+            // Exactly as many as the portal gives at most: there were probably more.
+            self.first.get_or_insert(Reason::Cap);
+            let fault = Fault { reason: Reason::Cap, count: 1, record: Some(self.records), offset: None };
+            self.pending.push_back(Item::Fault(fault));
+        }
         let rest = self.inner.consumed().saturating_sub(self.reported);
         if rest > 0 {
             self.pending.push_back(Item::Progress(rest));
@@ -159,6 +176,7 @@ impl<'a> Flow<'a> {
         match self.inner.next() {
             Some(Step::Record(stream, raw)) => {
                 self.records += 1;
+                self.download |= stream.source == Source::Portal;
                 self.pending.push_back(Item::Record(stream, raw));
             }
             Some(Step::Fault(fault)) => self.fault(fault),
@@ -238,7 +256,6 @@ fn alone(reason: Reason) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::Source;
     use crate::record::Form;
 
     /// Ten records of 10 bytes each, a fault after every second one.

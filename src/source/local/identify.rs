@@ -2,7 +2,7 @@
 //!
 //! The rules are data (`recognition.json`); this file only applies them, in a fixed order:
 //! section of a composite, diagnostic-settings envelope, Log Analytics row, Office 365 record,
-//! Windows event, `@odata.context` and `@odata.type`, Graph member sets, artifacts of servers.
+//! Windows event, artifacts of servers, `@odata.context` and `@odata.type`, Graph member sets.
 //! Member names compare case-insensitively without spaces. The same pass proves that the bytes
 //! are one JSON value; nothing is built.
 
@@ -109,6 +109,12 @@ fn stream(rules: &Rules, seen: &Seen<'_>, hint: &Hint) -> Option<Stream> {
         let dataset = windows(rules, channel.as_deref(), provider.as_deref(), event.as_deref());
         return Some(Stream::new(Source::OnPrem, dataset));
     }
+    // Before Graph: objects of Active Directory have members of a Graph user too.
+    if let Some(artifact) =
+        rules.artifacts.iter().find(|shape| shape.fits(&seen.bits, |slot| seen.text(slot)))
+    {
+        return Some(Stream::new(Source::OnPrem, artifact.dataset.as_str()));
+    }
     if let Some(dataset) = graph(rules, seen, hint) {
         let source = match (seen.upper, hint.row) {
             (true, _) => Source::PowerShell,
@@ -117,8 +123,7 @@ fn stream(rules: &Rules, seen: &Seen<'_>, hint: &Hint) -> Option<Stream> {
         };
         return Some(Stream::new(source, sign_in(dataset, seen)));
     }
-    let artifact = rules.artifacts.iter().find(|shape| shape.fits(&seen.bits, |slot| seen.text(slot)))?;
-    Some(Stream::new(Source::OnPrem, artifact.dataset.as_str()))
+    None
 }
 
 fn diagnostic<'t>(rules: &'t Rules, seen: &Seen<'_>) -> Option<&'t str> {

@@ -11,9 +11,11 @@ mod evtx;
 mod flow;
 mod identify;
 mod json;
+mod ldif;
 pub mod private;
 mod scan;
 mod sniff;
+mod stamp;
 mod text;
 mod walk;
 mod window;
@@ -26,6 +28,7 @@ use crate::source::{Cursor, Items, Source, Unit};
 use archive::{Blob, Member};
 use decode::Encoding;
 use flow::{Flow, Records, Refusal};
+use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -43,7 +46,7 @@ const HEAD: usize = 64 * 1024;
 const DIGESTED: usize = 1024 * 1024;
 
 /// How local files are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options<'a> {
     /// Takes text of unknown shape too, line by line.
     pub accept_text: bool,
@@ -53,18 +56,21 @@ pub struct Options<'a> {
     pub checkpoint_every: u64,
     /// Limits for archives.
     pub limits: Limits,
+    /// Zone of the servers whose logs name none.
+    pub zone: TimeZone,
     /// Set by someone else to stop reading.
     pub stop: &'a AtomicBool,
 }
 
 impl<'a> Options<'a> {
-    /// The defaults: known text only, records up to 16 MiB.
+    /// The defaults: known text only, records up to 16 MiB, local times in UTC.
     pub fn new(stop: &'a AtomicBool) -> Self {
         Options {
             accept_text: false,
             max_record: 16 * 1024 * 1024,
             checkpoint_every: 64 * 1024 * 1024,
             limits: Limits::default(),
+            zone: TimeZone::UTC,
             stop,
         }
     }
@@ -233,17 +239,24 @@ impl<'a> LocalFiles<'a> {
         let form = sniff::decoded(&start, whole);
         let window = Window::new(encoding.reader(blob.reader()?));
         let max = self.options.max_record;
+        let clock = || stamp::Clock::new(name, &self.options.zone);
         let reader: Box<dyn Records + 'a> = match form {
             sniff::Form::Empty => return Err(Reason::EmptyFile),
             sniff::Form::Lines => Box::new(json::Json::new(window, max, true)),
             sniff::Form::Json => Box::new(json::Json::new(window, max, false)),
+            sniff::Form::Ldif => Box::new(ldif::Entries::new(window, max)),
             sniff::Form::Csv(delimiter) => Box::new(csv::Rows::new(window, max, delimiter, name)),
-            sniff::Form::Xml => Box::new(xml::Elements::new(window, max, &start)?),
-            sniff::Form::Text(shape) => Box::new(text::Log::new(window, max, shape)),
-            sniff::Form::UnknownText if self.options.accept_text => {
-                Box::new(text::Log::new(window, max, text::Shape::Accepted))
+            sniff::Form::Xml => Box::new(xml::Elements::new(window, max, &start, clock())?),
+            sniff::Form::Text(shape) => Box::new(text::Log::new(window, max, shape, None, clock())),
+            sniff::Form::UnknownText => {
+                let place = identify::Rules::builtin().text_at(name).filter(|_| !sniff::is_html(&start));
+                let shape = match place {
+                    Some(_) => text::Shape::Placed,
+                    None if self.options.accept_text => text::Shape::Accepted,
+                    None => return Err(Reason::UnrecognisedText),
+                };
+                Box::new(text::Log::new(window, max, shape, place, clock()))
             }
-            sniff::Form::UnknownText => return Err(Reason::UnrecognisedText),
             sniff::Form::Evtx | sniff::Form::Zip | sniff::Form::Binary => return Err(Reason::Binary),
         };
         Ok((reader, encoding.name()))
@@ -273,8 +286,22 @@ impl Source for LocalFiles<'_> {
             .get(&unit.id)
             .ok_or_else(|| Error::usage("an input file has changed since it was listed"))?;
         let (reader, encoding) = self.reader(place, &unit.name);
-        Ok(Box::new(Flow::new(reader, encoding, &self.options, after)))
+        let flow = Flow::new(reader, encoding, &self.options, after);
+        Ok(Box::new(flow.of_download(is_download(&unit.name))))
     }
+}
+
+/// Whether a file has the name of a portal download (howto-download-logs).
+fn is_download(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "InteractiveSignIns",
+        "NonInteractiveSignIns",
+        "ApplicationSignIns",
+        "MSISignIns",
+        "AuditLogs_",
+        "ProvisioningLogs",
+    ];
+    name.rsplit('/').next().is_some_and(|name| NAMES.iter().any(|start| name.starts_with(start)))
 }
 
 /// Opens the file that was listed, and no other that took its place.

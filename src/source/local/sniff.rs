@@ -1,7 +1,7 @@
 //! The form of a file, told from its first bytes and never from its name.
 
 use super::scan::Scan;
-use super::{csv, text};
+use super::{csv, ldif, text};
 use memchr::memchr;
 
 /// The form of decoded content.
@@ -13,6 +13,8 @@ pub enum Form {
     Lines,
     /// JSON of any other framing.
     Json,
+    /// LDIF.
+    Ldif,
     /// CSV with its delimiter.
     Csv(u8),
     /// XML.
@@ -69,6 +71,7 @@ pub fn decoded(head: &[u8], whole: bool) -> Form {
             Some(shape) => Form::Text(shape),
             None => Form::Xml,
         },
+        _ if ldif::is_ldif(head) => Form::Ldif,
         _ => match text::shape(head) {
             Some(shape) => Form::Text(shape),
             None => csv::delimiter(head, whole).map_or(Form::UnknownText, Form::Csv),
@@ -128,7 +131,9 @@ fn is_page(line: &[u8]) -> bool {
             .is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'['))
 }
 
-fn is_html(start: &[u8]) -> bool {
+/// Whether text is a page for people.
+pub fn is_html(start: &[u8]) -> bool {
+    let start = start.trim_ascii_start();
     let start = start.get(..512).unwrap_or(start).to_ascii_lowercase();
     start.starts_with(b"<!doctype html") || start.starts_with(b"<html") || {
         start.starts_with(b"<?xml") && memchr::memmem::find(&start, b"<html").is_some()
@@ -157,6 +162,7 @@ mod tests {
             ("<!DOCTYPE html><html>", Form::UnknownText),
             ("<ma-data>\n", Form::Xml),
             ("{curly} text\n", Form::UnknownText),
+            ("version: 1\ndn: CN=x\n", Form::Ldif),
             ("[section]\nkey=value\n", Form::UnknownText),
             ("a\0b", Form::Binary),
         ] {

@@ -3,6 +3,7 @@
 use super::decode::{self, record_text};
 use super::flow::{Records, Step};
 use super::identify::Rules;
+use super::stamp::Clock;
 use super::window::Window;
 use crate::catalogue::{Source, Stream};
 use crate::event::Reason;
@@ -30,6 +31,9 @@ pub enum Shape {
     MfaRegistry,
     /// NPS (IAS) accounting, one request a line.
     RadiusLog,
+    /// Text of unknown shape that lies where a product keeps its logs, line by line with the
+    /// indented lines that follow.
+    Placed,
     /// Text of unknown shape that the user accepts, line by line.
     Accepted,
 }
@@ -46,6 +50,7 @@ impl Shape {
             Shape::FederationProperties => "federation-properties",
             Shape::MfaRegistry => "mfa-registry",
             Shape::RadiusLog => "radius-log",
+            Shape::Placed => "placed",
             Shape::Accepted => "accepted",
         }
     }
@@ -63,6 +68,7 @@ impl Shape {
                 before == Before::Blank && !is_blank(line)
             }
             Shape::MfaRegistry => line.starts_with(b"["),
+            Shape::Placed => !matches!(line.first(), Some(b' ' | b'\t')) && !is_blank(line),
             Shape::RadiusLog | Shape::Accepted => true,
         }
     }
@@ -121,8 +127,16 @@ const DEVICE_SECTIONS: [&[u8]; 10] = [
     b"Work Account",
     b"IE Proxy Config",
 ];
-const SCHEDULER: &[&[u8]] =
-    &[b"AllowedSyncCycleInterval", b"CurrentlyEffectiveSyncCycleInterval", b"CustomizedSyncCycleInterval"];
+/// Get-ADSyncScheduler, -GlobalSettings, -Connector, -AADCompanyFeature, -AADPasswordSyncConfiguration.
+const SCHEDULER: &[&[u8]] = &[
+    b"AllowedSyncCycleInterval",
+    b"ConnectivityParameters",
+    b"CurrentlyEffectiveSyncCycleInterval",
+    b"CustomizedSyncCycleInterval",
+    b"PasswordHashSync",
+    b"SourceConnector",
+    b"SqlSchemaVersion",
+];
 const FEDERATION: &[&[u8]] = &[
     b"AcceptableIdentifiers",
     b"AutoCertificateRollover",
@@ -221,6 +235,7 @@ pub struct Log<'a> {
     window: Window<'a>,
     max_record: usize,
     shape: Shape,
+    clock: Clock,
     stream: Stream,
     number: u64,
     fallback: bool,
@@ -228,11 +243,18 @@ pub struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// A reader of `window`.
-    pub fn new(window: Window<'a>, max_record: usize, shape: Shape) -> Self {
-        let dataset = Rules::builtin().text.get(shape.name()).map(String::as_str).unwrap_or("other_text");
-        let stream = Stream::new(Source::OnPrem, dataset);
-        Log { window, max_record, shape, stream, number: 0, fallback: false, done: false }
+    /// A reader of `window`. `place` is the dataset that the place of the file tells, for text of no
+    /// known shape; `clock` reads the times.
+    pub fn new(
+        window: Window<'a>,
+        max_record: usize,
+        shape: Shape,
+        place: Option<&str>,
+        clock: Clock,
+    ) -> Self {
+        let known = Rules::builtin().text.get(shape.name()).map(String::as_str);
+        let stream = Stream::new(Source::OnPrem, known.or(place).unwrap_or("other_text"));
+        Log { window, max_record, shape, clock, stream, number: 0, fallback: false, done: false }
     }
 
     /// Length of the line at `from` with its end, 0 at the end of the input; `None` for a line above
@@ -316,7 +338,8 @@ impl<'a> Log<'a> {
         let (text, fallback) = record_text(&bytes);
         self.fallback |= fallback;
         let text = text.into_owned().into_bytes();
-        Some(Step::Record(self.stream.clone(), Raw::new(text, Form::Text)))
+        let time = self.clock.text(self.shape, &text);
+        Some(Step::Record(self.stream.clone(), Raw::new(text, Form::Text).at(time)))
     }
 }
 
@@ -350,7 +373,13 @@ mod tests {
 
     fn read(text: &[u8], max: usize) -> (Vec<String>, Vec<Reason>) {
         let shape = shape(text).unwrap_or(Shape::Accepted);
-        let mut log = Log::new(Window::new(Box::new(text)), max, shape);
+        let mut log = Log::new(
+            Window::new(Box::new(text)),
+            max,
+            shape,
+            None,
+            Clock::new("trace-20240305.log", &jiff::tz::TimeZone::UTC),
+        );
         let (mut records, mut faults) = (Vec::new(), Vec::new());
         while let Some(step) = log.next() {
             match step {

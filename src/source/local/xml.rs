@@ -7,6 +7,7 @@
 use super::decode::{self, record_text};
 use super::flow::{Records, Step};
 use super::identify::Rules;
+use super::stamp::Clock;
 use super::window::Window;
 use crate::catalogue::{Source, Stream};
 use crate::event::Reason;
@@ -24,6 +25,9 @@ pub struct Elements<'a> {
     stream: Stream,
     /// Local name of the repeating element; `None`: the root is the record.
     repeating: Option<&'static str>,
+    /// Local name of the element that holds the time of a record.
+    time: Option<&'static str>,
+    clock: Clock,
     inside: bool,
     number: u64,
     fallback: bool,
@@ -43,7 +47,7 @@ enum Token {
 
 impl<'a> Elements<'a> {
     /// A reader of `window`, whose first bytes are `head`. An unknown document is refused.
-    pub fn new(window: Window<'a>, max_record: usize, head: &[u8]) -> Result<Self, Reason> {
+    pub fn new(window: Window<'a>, max_record: usize, head: &[u8], clock: Clock) -> Result<Self, Reason> {
         let rules = Rules::builtin();
         let root = root(head).ok_or(Reason::UnrecognisedText)?;
         let known = rules.xml.get(&root).map(String::as_str).or_else(|| {
@@ -60,6 +64,8 @@ impl<'a> Elements<'a> {
             max_record,
             stream: Stream::new(source, dataset),
             repeating: rules.xml_records.get(&root).map(String::as_str),
+            time: rules.xml_times.get(&root).map(String::as_str),
+            clock,
             inside: false,
             number: 0,
             fallback: false,
@@ -190,7 +196,8 @@ impl<'a> Elements<'a> {
         if self.repeating.is_some_and(|name| local_name(text.as_bytes()) != name.as_bytes()) {
             return Step::fault(Reason::UnrecognisedRecords, Some(self.number), Some(offset));
         }
-        Step::Record(self.stream.clone(), Raw::new(text.into_owned().into_bytes(), Form::Xml))
+        let time = self.time.and_then(|name| self.clock.element(name, text.as_bytes()));
+        Step::Record(self.stream.clone(), Raw::new(text.into_owned().into_bytes(), Form::Xml).at(time))
     }
 }
 
@@ -314,7 +321,12 @@ mod tests {
     use super::*;
 
     fn read(text: &str, max: usize) -> (Vec<String>, Vec<Reason>) {
-        let mut elements = match Elements::new(Window::new(Box::new(text.as_bytes())), max, text.as_bytes()) {
+        let mut elements = match Elements::new(
+            Window::new(Box::new(text.as_bytes())),
+            max,
+            text.as_bytes(),
+            Clock::new("x.xml", &jiff::tz::TimeZone::UTC),
+        ) {
             Ok(elements) => elements,
             Err(reason) => return (Vec::new(), vec![reason]),
         };

@@ -155,6 +155,16 @@ pub struct XmlContent {
     pub dataset: String,
 }
 
+/// A folder or file name of a product whose text logs have no shape that marks them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextPlace {
+    /// A part of the path, lower case, `/` between folders.
+    path: String,
+    /// The dataset.
+    dataset: String,
+}
+
 /// The marks of an origin that matter here.
 #[derive(Deserialize)]
 struct OriginRow {
@@ -182,7 +192,9 @@ struct TableFile {
     portal: Vec<ShapeRow>,
     xml: HashMap<String, String>,
     xml_records: HashMap<String, String>,
+    xml_times: HashMap<String, String>,
     xml_content: Vec<XmlContent>,
+    text_places: Vec<TextPlace>,
     text: BTreeMap<String, String>,
 }
 
@@ -215,8 +227,11 @@ pub struct Rules {
     pub xml: HashMap<String, String>,
     /// Local name of an XML root → local name of its repeating element.
     pub xml_records: HashMap<String, String>,
+    /// Local name of an XML root → local name of the element that holds a record's time.
+    pub xml_times: HashMap<String, String>,
     /// XML roots that need a look at what follows.
     pub xml_content: Vec<XmlContent>,
+    text_places: Vec<TextPlace>,
     /// Our name of a line shape → dataset.
     pub text: BTreeMap<String, String>,
 }
@@ -302,11 +317,19 @@ impl Rules {
             sections: file.sections,
             xml: file.xml,
             xml_records: file.xml_records,
+            xml_times: file.xml_times,
             xml_content: file.xml_content,
+            text_places: file.text_places,
             text: file.text,
             members: words.0,
             slots,
         }
+    }
+
+    /// The dataset of text of no known shape, by the path at which it lies.
+    pub fn text_at(&self, name: &str) -> Option<&str> {
+        let name = name.to_ascii_lowercase().replace('\\', "/");
+        self.text_places.iter().find(|place| name.contains(&place.path)).map(|place| place.dataset.as_str())
     }
 
     /// The number of a known member, by any spelling.
@@ -352,6 +375,7 @@ impl Rules {
         ids.extend(shapes.iter().flat_map(|rows| rows.iter().map(|shape| shape.dataset.as_str())));
         ids.extend(self.windows.channels.values().chain(self.text.values()).map(String::as_str));
         ids.extend(self.xml_content.iter().map(|row| row.dataset.as_str()));
+        ids.extend(self.text_places.iter().map(|place| place.dataset.as_str()));
         ids.extend([&self.office.other, &self.office.projection, &self.windows.other].map(|s| s.as_str()));
         // Two names stand for several datasets; the record decides.
         ids.retain(|id| !matches!(*id, "signins" | "office_activity"));
@@ -370,6 +394,7 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::{Catalogue, Layout};
 
     #[test]
     fn the_embedded_rules_compile_and_fit_their_bits() {
@@ -380,6 +405,34 @@ mod tests {
             assert_eq!(*name, name.to_ascii_lowercase());
         }
         assert!(rules.datasets().len() > 100);
+    }
+
+    /// A record of another form than its dataset's could not stand in its part.
+    #[test]
+    fn text_and_xml_belong_to_datasets_of_their_form() {
+        let (rules, catalogue) = (Rules::builtin(), Catalogue::builtin());
+        let layout = |id: &String| (id.clone(), catalogue.dataset(id).map(|dataset| dataset.layout));
+        let text = rules.text.values().chain(rules.text_places.iter().map(|place| &place.dataset));
+        for (id, layout) in text.map(layout) {
+            assert_eq!(layout, Some(Layout::Text), "{id}");
+        }
+        let xml = rules.xml.values().chain(rules.xml_content.iter().map(|row| &row.dataset));
+        for (id, layout) in xml.map(layout) {
+            assert_eq!(layout, Some(Layout::Xml), "{id}");
+        }
+    }
+
+    #[test]
+    fn places_of_logs_tell_their_product() {
+        let rules = Rules::builtin();
+        for (name, dataset) in [
+            (r"C\Program Files\Azure AD Password Protection DC Agent\Logs\a.log", Some("pwdprot_dc_text")),
+            ("logs/AdHealthAadSyncAgentSetup.log", Some("health_agent_logs")),
+            ("PhoneFactor.log", Some("authenticator_log")),
+            ("notes.txt", None),
+        ] {
+            assert_eq!(rules.text_at(name), dataset, "{name}");
+        }
     }
 
     #[test]
