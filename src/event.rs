@@ -50,6 +50,8 @@ pub enum Reason {
     Link,
     /// JSON or XML nested deeper than the limit.
     NestedTooDeep,
+    /// Last written before the time window begins.
+    OutsideWindow,
     /// Not permitted to read.
     Permission,
     /// One of our own private files (key, workspace, preview, leak report).
@@ -68,6 +70,8 @@ pub enum Reason {
     UnsafeArchiveEntry,
     /// The run was interrupted.
     Interrupted,
+    /// A recording of a browser (HAR): full of cookies and tokens.
+    WebTrace,
 }
 
 /// A unit of work: one local file (or archive member), one dataset window of a service.

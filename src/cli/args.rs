@@ -175,11 +175,21 @@ pub struct Demo {
 }
 
 /// What is read.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Input {
     /// Local file, folder or zip: exports, archives, on-premises logs. Repeatable. Links are not followed.
-    #[arg(long, value_name = "PATH", required = true)]
+    #[arg(long, value_name = "PATH", required_unless_present = "on_premises")]
     pub input: Vec<PathBuf>,
+    /// Take the logs and configuration of the products installed on this server, from their default
+    /// paths; what is found and what is left out is listed first.
+    #[arg(long)]
+    pub on_premises: bool,
+    /// Look for them in a copy of the server's disk: the folder that holds ProgramData and Windows.
+    #[arg(long, value_name = "DIR", requires = "on_premises")]
+    pub root: Option<PathBuf>,
+    /// What support already holds, by kind and its reference: authenticator=ABC123. Repeatable.
+    #[arg(long, value_name = "KIND=REFERENCE")]
+    pub uploaded: Vec<String>,
     /// Take text of unknown kind too (scanned, marked in the manifest).
     #[arg(long)]
     pub accept_text: bool,
@@ -197,7 +207,7 @@ pub struct Input {
 }
 
 /// A time window `[from, to)` in UTC.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Window {
     /// Start of the time window, relative to now: 72h, 7d, -4h.
     #[arg(long, value_name = "SPAN", conflicts_with_all = ["from", "to"], allow_hyphen_values = true)]

@@ -4,7 +4,7 @@ use super::args::{Collect, Gather, Input, Seal, Sealing, Spool};
 use super::key::{self, Signing};
 use super::ui::{self, Terminal, Ui};
 use super::workspaces::{self, Held};
-use super::{interrupt, places, policy, when};
+use super::{interrupt, on_premises, places, policy, when};
 use crate::bundle::{self, Draft};
 use crate::catalogue::Catalogue;
 use crate::crypto::{self, Signer as _};
@@ -13,7 +13,7 @@ use crate::event::Outcome;
 use crate::gather::{self, Selection};
 use crate::inspect::summary;
 use crate::privacy::{IncidentKey, Pseudonymizer, Rules};
-use crate::seal;
+use crate::seal::{self, Uploaded};
 use crate::source::local::{LocalFiles, Options};
 use jiff::Timestamp;
 use serde_json::json;
@@ -33,10 +33,11 @@ pub fn run(ui: Ui, args: &Collect) -> Result<u8> {
 /// `collect` up to its result, which is not printed.
 pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let now = Timestamp::now();
+    let input = on_premises::resolve(ui, &args.input, window(&args.input, now)?.0)?;
     let setup = Setup::new(ui, &args.sealing)?;
-    let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref(), &args.input.input)?;
-    let mut held = begin(&args.input, &args.spool, now)?;
-    let gathered = gather_into(ui, &args.input, &mut held)?;
+    let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref(), &input.input)?;
+    let mut held = begin(&input, &args.spool, now)?;
+    let gathered = gather_into(ui, &input, &mut held)?;
     let keep = args.keep_workspace || args.spool.workspace.is_some();
     if gathered.is_nothing() {
         ui.note(&listing_of_refused(&held)?);
@@ -58,8 +59,9 @@ fn nothing(refused: u64) -> Error {
 /// Runs `gather`.
 pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
     let now = Timestamp::now();
-    let mut held = begin(&args.input, &args.spool, now)?;
-    let summary = gather_into(ui, &args.input, &mut held)?;
+    let input = on_premises::resolve(ui, &args.input, window(&args.input, now)?.0)?;
+    let mut held = begin(&input, &args.spool, now)?;
+    let summary = gather_into(ui, &input, &mut held)?;
     let folder = held.folder.display().to_string();
     let code = if summary.is_incomplete() { error::INCOMPLETE } else { 0 };
     if summary.is_incomplete() {
@@ -247,12 +249,25 @@ fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
         "inputs": inputs,
         "acceptText": input.accept_text,
         "timezone": input.timezone,
+        "uploaded": uploaded(input)?,
         "datasets": input.dataset,
         "without": input.without,
         "window": [input.window.since, input.window.from, input.window.to],
         "resolved": [window.0, window.1],
         "catalogue": crypto::hex(&Catalogue::builtin().digest()),
     }))
+}
+
+/// What support already holds, as pairs of kind and reference.
+fn uploaded(input: &Input) -> Result<Vec<Uploaded>> {
+    let read =
+        |text: &String| text.split_once('=').and_then(|(kind, reference)| Uploaded::new(kind, reference));
+    input.uploaded.iter().map(|text| read(text)).collect::<Option<_>>().ok_or_else(|| {
+        Error::usage("--uploaded is not KIND=REFERENCE").hint(format!(
+            "kinds: {}; a reference has letters, digits, `.`, `_` and `-`, at most 64",
+            Uploaded::KINDS.join(", ")
+        ))
+    })
 }
 
 fn source(input: &Input) -> Result<LocalFiles<'static>> {

@@ -46,6 +46,9 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
         &Collect {
             input: Input {
                 input: vec![export.clone()],
+                on_premises: false,
+                root: None,
+                uploaded: Vec::new(),
                 accept_text: false,
                 timezone: Some("UTC".into()),
                 dataset: Vec::new(),

@@ -10,6 +10,7 @@ mod demo;
 mod interrupt;
 mod key;
 mod lookup;
+mod on_premises;
 mod places;
 mod policy;
 mod reading;

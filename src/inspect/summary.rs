@@ -11,6 +11,8 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::Damaged => "damaged; records before and after the damage are kept",
         Reason::EmptyFile => "empty file",
         Reason::Error => "could not be read",
+        Reason::OutsideWindow => "last written before the time window",
+        Reason::WebTrace => "a recording of a browser (HAR), full of cookies and tokens: not collected",
         Reason::Interrupted => "interrupted",
         Reason::Link => "a link; links are not followed",
         Reason::NestedTooDeep => "nested too deep",

@@ -9,6 +9,7 @@ use crate::event::{Outcome, Reason};
 use crate::record::{Label, Stated, sealed};
 use crate::workspace::UnitNote;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Stands in the list of datasets for what was refused, and whose dataset is therefore not known:
@@ -25,6 +26,39 @@ pub struct Collection {
     pub completeness: Completeness,
     /// Every file that was given, in the order of reading.
     pub files: Vec<GatheredFile>,
+    /// What the recipient already holds by another way, as the collector said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uploaded: Vec<Uploaded>,
+}
+
+/// A log that was handed over by another way, for example from the Authenticator app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Uploaded {
+    /// What it is.
+    kind: Label,
+    /// The reference under which the recipient finds it.
+    reference: Label,
+}
+
+impl Uploaded {
+    /// The kinds of logs that are uploaded from their own programs.
+    pub const KINDS: [&str; 6] =
+        ["authenticator", "company-portal", "feedback-hub", "har", "support-case", "trace"];
+
+    /// A known kind and a reference of at most 64 letters, digits, `.`, `_` and `-`.
+    pub fn new(kind: &str, reference: &str) -> Option<Self> {
+        let known = Self::KINDS.contains(&kind) && crate::bundle::grammar::is_reference(reference);
+        let label = |text: &str| Label::new(text).ok();
+        known.then(|| Some(Uploaded { kind: label(kind)?, reference: label(reference)? })).flatten()
+    }
+
+    /// Those that the header of a workspace names.
+    pub(super) fn of_header(header: &Value) -> Vec<Self> {
+        let all = header.get("uploaded").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        all.iter()
+            .filter_map(|one| Uploaded::new(one["kind"].as_str()?, one["reference"].as_str()?))
+            .collect()
+    }
 }
 
 impl sealed::Sealed for Collection {}
@@ -111,6 +145,7 @@ pub fn of(
     ledger: &[UnitNote],
     rows: &PartRows,
     too_large: &BTreeMap<String, u64>,
+    uploaded: Vec<Uploaded>,
     treat: &mut dyn FnMut(&str) -> String,
 ) -> Collection {
     let files = ledger.iter().zip(1..).map(|(note, file)| gathered(note, file, rows, treat)).collect();
@@ -118,6 +153,7 @@ pub fn of(
         schema: "entra-bundle/collection/1",
         completeness: completeness(ledger, rows, too_large),
         files,
+        uploaded,
     }
 }
 

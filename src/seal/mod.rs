@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
-pub use collection::{Collection, GatheredFile, REFUSED_FILES};
+pub use collection::{Collection, GatheredFile, REFUSED_FILES, Uploaded};
 use collection::{PartRows, Rows};
 
 /// What to seal with.
@@ -226,7 +226,10 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     job.observer.on(&Event::Begin { phase: Phase::Sign, total: None });
     let ledger = workspace.units()?;
     let mut paths = PathNames::new(job, &dictionary)?;
-    let collection = collection::of(&ledger, &rows, &too_large, &mut |name| paths.treat(name));
+    let collection =
+        collection::of(&ledger, &rows, &too_large, Uploaded::of_header(workspace.header()), &mut |name| {
+            paths.treat(name)
+        });
     let completeness = collection.completeness.clone();
     let entities = entity_lines(job, &dictionary, people)?;
     let projection = job.rules.projection(job.policy_nonce.as_ref())?;

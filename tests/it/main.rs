@@ -11,6 +11,7 @@ mod cli;
 mod demo;
 mod demo_bundle;
 mod long;
+mod onprem;
 mod order;
 mod pseudonyms;
 mod real_data;

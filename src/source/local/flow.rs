@@ -248,7 +248,8 @@ fn alone(reason: Reason) -> Outcome {
         | Reason::Private
         | Reason::SpecialFile
         | Reason::UnrecognisedRecords
-        | Reason::UnrecognisedText => Outcome::Skipped,
+        | Reason::UnrecognisedText
+        | Reason::WebTrace => Outcome::Skipped,
         _ => Outcome::Failed,
     }
 }

@@ -7,12 +7,14 @@
 mod archive;
 mod csv;
 mod decode;
+pub mod discovery;
 mod evtx;
 mod flow;
 mod identify;
 mod json;
 mod ldif;
 pub mod private;
+mod radius;
 mod scan;
 mod sniff;
 mod stamp;
@@ -104,6 +106,16 @@ enum Place {
         identity: Identity,
         way: Vec<Member>,
     },
+}
+
+impl Place {
+    /// The file that holds it.
+    fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Place::Refused(_) => None,
+            Place::File { path, .. } | Place::Member { path, .. } => Some(path),
+        }
+    }
 }
 
 impl<'a> LocalFiles<'a> {
@@ -205,17 +217,19 @@ impl<'a> LocalFiles<'a> {
     }
 
     fn reader(&'a self, place: &Place, name: &str) -> (Box<dyn Records + 'a>, Option<&'static str>) {
-        match self.blob(place).and_then(|blob| self.recognise(&blob, name)) {
+        let path = place.path().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+        match self.blob(place).and_then(|blob| self.recognise(&blob, name, &path)) {
             Ok(found) => found,
             Err(reason) => (Box::new(Refusal::new(reason)), None),
         }
     }
 
-    /// Chooses the reader of a file by its first bytes.
+    /// Chooses the reader of a file by its first bytes; by where it lies only where they do not tell.
     fn recognise(
         &'a self,
         blob: &Blob,
         name: &str,
+        path: &str,
     ) -> std::result::Result<(Box<dyn Records + 'a>, Option<&'static str>), Reason> {
         let blob = &blob.clone().unzipped(&self.options.limits)?;
         let (raw, _) = head(blob.reader()?)?;
@@ -237,6 +251,9 @@ impl<'a> LocalFiles<'a> {
             return Err(Reason::Private);
         }
         let form = sniff::decoded(&start, whole);
+        if sniff::is_web_trace(&start) {
+            return Err(Reason::WebTrace);
+        }
         let window = Window::new(encoding.reader(blob.reader()?));
         let max = self.options.max_record;
         let clock = || stamp::Clock::new(name, &self.options.zone);
@@ -247,9 +264,14 @@ impl<'a> LocalFiles<'a> {
             sniff::Form::Ldif => Box::new(ldif::Entries::new(window, max)),
             sniff::Form::Csv(delimiter) => Box::new(csv::Rows::new(window, max, delimiter, name)),
             sniff::Form::Xml => Box::new(xml::Elements::new(window, max, &start, clock())?),
+            sniff::Form::Text(shape @ text::Shape::RadiusLog) => {
+                Box::new(radius::Accounting::new(text::Log::new(window, max, shape, None, clock())))
+            }
             sniff::Form::Text(shape) => Box::new(text::Log::new(window, max, shape, None, clock())),
             sniff::Form::UnknownText => {
-                let place = identify::Rules::builtin().text_at(name).filter(|_| !sniff::is_html(&start));
+                let rules = identify::Rules::builtin();
+                let place = rules.text_at(name).or_else(|| rules.text_at(path));
+                let place = place.filter(|_| !sniff::is_html(&start));
                 let shape = match place {
                     Some(_) => text::Shape::Placed,
                     None if self.options.accept_text => text::Shape::Accepted,

@@ -131,6 +131,20 @@ fn is_page(line: &[u8]) -> bool {
             .is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'['))
 }
 
+/// Whether JSON is a recording of a browser (HAR 1.2): an object `log` with its version and creator.
+pub fn is_web_trace(start: &[u8]) -> bool {
+    let start = start.get(..2048).unwrap_or(start);
+    let mut rest = start.trim_ascii_start();
+    for token in [&b"{"[..], b"\"log\"", b":", b"{"] {
+        match rest.strip_prefix(token) {
+            Some(after) => rest = after.trim_ascii_start(),
+            None => return false,
+        }
+    }
+    memchr::memmem::find(rest, b"\"creator\"").is_some()
+        || memchr::memmem::find(rest, b"\"entries\"").is_some()
+}
+
 /// Whether text is a page for people.
 pub fn is_html(start: &[u8]) -> bool {
     let start = start.trim_ascii_start();
@@ -168,6 +182,8 @@ mod tests {
         ] {
             assert_eq!(decoded(head.as_bytes(), true), form, "{head}");
         }
+        assert!(is_web_trace(br#"{ "log": { "version": "1.2", "creator": {"name": "x"}, "entries": []}}"#));
+        assert!(!is_web_trace(br#"{"log":"x","creator":1}"#));
         assert_eq!(raw(b"ElfFile\0\0"), Some(Form::Evtx));
         assert_eq!(raw(b"PK\x03\x04"), Some(Form::Zip));
     }
