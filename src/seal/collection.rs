@@ -27,7 +27,6 @@ pub struct Collection {
     /// Every file that was given, in the order of reading.
     pub files: Vec<GatheredFile>,
     /// What the recipient already holds by another way, as the collector said.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uploaded: Vec<Uploaded>,
 }
 
