@@ -262,7 +262,7 @@ fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
 fn uploaded(input: &Input) -> Result<Vec<Uploaded>> {
     let read =
         |text: &String| text.split_once('=').and_then(|(kind, reference)| Uploaded::new(kind, reference));
-    input.uploaded.iter().map(|text| read(text)).collect::<Option<_>>().ok_or_else(|| {
+    input.uploaded.iter().map(read).collect::<Option<_>>().ok_or_else(|| {
         Error::usage("--uploaded is not KIND=REFERENCE").hint(format!(
             "kinds: {}; a reference has letters, digits, `.`, `_` and `-`, at most 64",
             Uploaded::KINDS.join(", ")
