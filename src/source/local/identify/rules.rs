@@ -412,7 +412,10 @@ mod tests {
     fn text_and_xml_belong_to_datasets_of_their_form() {
         let (rules, catalogue) = (Rules::builtin(), Catalogue::builtin());
         let layout = |id: &String| (id.clone(), catalogue.dataset(id).map(|dataset| dataset.layout));
-        let text = rules.text.values().chain(rules.text_places.iter().map(|place| &place.dataset));
+        // The lines of this one become JSON.
+        assert_eq!(layout(&rules.text["radius-log"]).1, Some(Layout::Jsonl));
+        let shapes = rules.text.iter().filter(|(shape, _)| *shape != "radius-log");
+        let text = shapes.map(|(_, id)| id).chain(rules.text_places.iter().map(|place| &place.dataset));
         for (id, layout) in text.map(layout) {
             assert_eq!(layout, Some(Layout::Text), "{id}");
         }
