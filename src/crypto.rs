@@ -1,7 +1,14 @@
-//! Cryptography, the only file that names `ring` and `sha2`.
+//! Cryptography, the only room that names `ring`, `sha2` and `age`.
 //!
 //! Bundle digests and the HMAC of pseudonyms are SHA-256 by `sha2`; everything else that is keyed (HKDF,
 //! AEAD, signatures) and all randomness is `ring`. Keys are zeroed when dropped where their bytes are ours.
+
+#[cfg(feature = "encrypt")]
+pub mod encryption;
+#[cfg(not(feature = "encrypt"))]
+#[path = "crypto/no_encryption.rs"]
+pub mod encryption;
+mod unopened;
 
 use crate::error::{self, Error, Result};
 use data_encoding::{BASE64, HEXLOWER};

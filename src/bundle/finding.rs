@@ -58,6 +58,8 @@ pub enum Rule {
     Limit,
     /// The file is encrypted in a way that this version does not read.
     Encrypted,
+    /// The file does not decrypt: no fitting identity, or damage.
+    Decryption,
     /// A schema or an algorithm that this version does not know.
     UnknownVersion,
     /// The deflate stream is damaged, or ends elsewhere.
@@ -118,6 +120,8 @@ pub enum Rule {
     OtherCase,
     /// Another bundle than expected.
     OtherBundle,
+    /// Encrypted to a recipient for whom its collector did not seal it.
+    OtherRecipient,
     /// A volume of a series whose other volumes are not here.
     Series,
     /// The bundle is valid but incomplete.
@@ -139,9 +143,9 @@ impl Rule {
             | Completeness | Index => Class::Integrity,
             AttestationSyntax | Signature | Subject | Binding => Class::Signature,
             Unsigned | NoTrustedSigner => Class::Untrusted,
-            KeyNotInForce | KeyWithoutRole | RoleMissing | TooOld | OtherCase | OtherBundle => {
-                Class::TrustPolicy
-            }
+            KeyNotInForce | KeyWithoutRole | RoleMissing | TooOld | OtherCase | OtherBundle
+            | OtherRecipient => Class::TrustPolicy,
+            Decryption => Class::Decryption,
             Series | Incomplete => Class::Series,
         }
     }

@@ -5,9 +5,11 @@
 //! sealing, and nothing unverified is read. `docs/bundle-format.md` is the normative description.
 
 mod archive;
+mod armour;
 pub mod attestation;
 mod content;
 mod draft;
+pub mod encrypted;
 mod finding;
 pub mod grammar;
 pub mod manifest;

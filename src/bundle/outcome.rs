@@ -5,6 +5,7 @@ use super::manifest::{Completeness, Learned, Manifest};
 use super::profile::Limits;
 use super::trust::{Role, Trust};
 use super::verified::Verified;
+use crate::crypto::encryption::Identities;
 use crate::error;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Check {
     /// Keys that the reader chose.
     pub trust: Trust,
+    /// What encrypted bundles are opened with.
+    pub identities: Identities,
     /// Upper bounds.
     pub limits: Limits,
     /// Files with further attestation lines (`….intoto.jsonl`).
@@ -40,6 +43,7 @@ impl Check {
     pub fn new(trust: Trust) -> Self {
         Check {
             trust,
+            identities: Identities::none(),
             limits: Limits::default(),
             detached: Vec::new(),
             expect_case: None,
@@ -98,8 +102,10 @@ pub struct Verification {
     pub warnings: Vec<String>,
     /// The manifest: if the origin is proven, or untrusted content was to be inspected.
     pub manifest: Option<Arc<Manifest>>,
-    /// SHA-256 of the file, hex, if it was read to the end.
+    /// SHA-256 of the zip, hex, if it was read to the end; of the zip inside where it came encrypted.
     pub zip_sha256: Option<String>,
+    /// The recipient whose identity opened it (`age1…` or `passphrase`); `None` if it came in clear.
+    pub recipient: Option<String>,
     pub(super) class: Option<error::Kind>,
 }
 
@@ -125,6 +131,7 @@ impl Verification {
             signers: &self.signers,
             content_root: manifest.map(|m| m.hash.root.as_str()),
             zip_sha256: self.zip_sha256.as_deref(),
+            recipient: self.recipient.as_deref(),
             completeness: manifest.map(|m| &m.completeness),
             learned: manifest.map(|m| &m.totals.learned),
             findings: &self.findings,
@@ -144,6 +151,7 @@ pub struct Report<'a> {
     signers: &'a [SignerLine],
     content_root: Option<&'a str>,
     zip_sha256: Option<&'a str>,
+    recipient: Option<&'a str>,
     completeness: Option<&'a Completeness>,
     learned: Option<&'a Learned>,
     findings: &'a [Finding],

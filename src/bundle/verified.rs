@@ -4,6 +4,7 @@
 //! a file that changes under the reader's hands is noticed.
 
 use super::content::{IndexLine, index_lines};
+use super::encrypted;
 use super::grammar;
 use super::manifest::Manifest;
 use super::medium::{Damage, EntryReader, Medium};
@@ -159,7 +160,7 @@ fn unreadable(error: io::Error) -> Error {
         Some(damage) => {
             Error::new(error::Kind::Integrity, format!("the bundle changed while it was read: {damage}"))
         }
-        None => Error::io("cannot read or unpack the bundle", error),
+        None => encrypted::failure("cannot read or unpack the bundle", error),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::attestation::{self, Claim};
 use super::content::{Contents, damage};
+use super::encrypted;
 use super::finding::{Finding, Findings, Rule, class_of};
 use super::grammar;
 use super::manifest::{Manifest, Status};
@@ -16,6 +17,7 @@ use super::profile::{self, Structure};
 use super::trust::{KeyStatus, Role};
 use super::verified::Verified;
 use crate::crypto;
+use crate::crypto::encryption::Unopened;
 use crate::error::{self, Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
@@ -39,8 +41,15 @@ pub fn verify_medium(medium: Arc<dyn Medium>, check: &Check) -> Result<Verificat
         return Err(Error::new(error::Kind::Internal, "a greatest age needs the time"));
     }
     let detached = detached(check)?;
-    let mut run =
-        Run { medium, check, signers: Vec::new(), warnings: Vec::new(), manifest: None, sha256: None };
+    let mut run = Run {
+        medium,
+        check,
+        signers: Vec::new(),
+        warnings: Vec::new(),
+        manifest: None,
+        sha256: None,
+        recipient: None,
+    };
     let mut findings = Vec::new();
     let verified = match run.steps(&detached, &mut findings) {
         Ok(verified) => Some(verified).filter(|_| findings.is_empty()),
@@ -97,7 +106,10 @@ impl From<Finding> for Stop {
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        Stop::Failed(error)
+        match Unopened::of(&error) {
+            Some(why) => encrypted::finding(why).into(),
+            None => Stop::Failed(error),
+        }
     }
 }
 
@@ -116,6 +128,8 @@ struct Run<'a> {
     warnings: Vec<String>,
     manifest: Option<Arc<Manifest>>,
     sha256: Option<[u8; 32]>,
+    /// The recipient whose identity opened the file.
+    recipient: Option<String>,
 }
 
 impl Run<'_> {
@@ -132,6 +146,7 @@ impl Run<'_> {
             warnings: self.warnings,
             manifest: self.manifest,
             zip_sha256: self.sha256.map(|digest| crypto::hex(&digest)),
+            recipient: self.recipient,
             class,
         }
     }
@@ -182,17 +197,19 @@ impl Run<'_> {
         Ok(Verified::new(Arc::clone(&self.medium), structure, manifest))
     }
 
-    /// Step 1: encryption that this version does not read.
-    fn encryption(&self) -> std::result::Result<(), Stop> {
+    /// Step 1: what is encrypted is decrypted where it is read from here on.
+    fn encryption(&mut self) -> std::result::Result<(), Stop> {
+        if encrypted::is_encrypted(&*self.medium)? {
+            let opened = encrypted::open(Arc::clone(&self.medium), &self.check.identities)?;
+            (self.medium, self.recipient) = (opened.plain, Some(opened.recipient));
+            if encrypted::is_encrypted(&*self.medium)? {
+                return Err(Finding::new(Rule::Encrypted, "the file is encrypted twice").into());
+            }
+        }
         let mut head = [0; 32];
         let length = self.medium.len()?.min(head.len() as u64) as usize;
         let Some(head) = head.get_mut(..length) else { return Ok(()) };
         self.medium.read_exact_at(0, head)?;
-        if head.starts_with(b"age-encryption.org/") || head.starts_with(b"-----BEGIN AGE ENCRYPTED FILE") {
-            let text =
-                "the file is encrypted with age, which this version does not read; decrypt it with `age -d`";
-            return Err(Finding::new(Rule::Encrypted, text).into());
-        }
         let flags = head.get(6).copied().unwrap_or_default();
         if head.starts_with(b"PK\x03\x04") && flags & 1 != 0 {
             let text = "the archive is encrypted with a zip password; a bundle never is";
@@ -382,8 +399,16 @@ impl Run<'_> {
                     .push("the bundle was made in the future, by the clock of its collector".to_owned());
             }
         }
-        if !manifest.intended_recipients.is_empty() {
-            self.warnings.push("the bundle was sealed for encryption, but is not encrypted".to_owned());
+        match &self.recipient {
+            Some(own) if !manifest.intended_recipients.contains(own) => {
+                let text = "the bundle was not sealed for the recipient to whom it came encrypted: somebody passed it on";
+                findings.add(Finding::new(Rule::OtherRecipient, text));
+            }
+            None if !manifest.intended_recipients.is_empty() => {
+                let text = "the bundle was sealed for encryption, but came in clear: somebody decrypted it on the way";
+                self.warnings.push(text.to_owned());
+            }
+            _ => {}
         }
         Ok(findings.none_or()?)
     }

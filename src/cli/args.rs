@@ -1,5 +1,7 @@
 //! What the user typed: clap types, nothing resolved yet. No clap type is used outside `cli`.
 
+use super::decrypt::Decrypt;
+use super::opening::Opening;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -48,6 +50,7 @@ For support engineers
   info         What a bundle holds, and what is missing and why
   records      List and filter the records of a bundle
   unpack       Verify, then unpack into a fresh folder
+  decrypt      Turn an encrypted bundle into the zip inside it
 
 For anyone
   datasets     List the kinds of data the program knows
@@ -61,8 +64,9 @@ Exit codes: 0 done · 1 failed · 2 usage · 3 sealed but incomplete · 4 access
 16 unsupported · 17 decryption · 18 series or incomplete · 130 interrupted
 ";
 
-/// The commands.
+/// The commands. There is one value of it in a run, so its size does not matter.
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum Command {
     /// Try everything on a simulated tenant, no account needed.
     #[command(after_help = "Example: entra-bundle demo --out demo-run\n\nExit codes: 0, 1, 2, 5.")]
@@ -95,6 +99,11 @@ pub enum Command {
         after_help = "Example: entra-bundle unpack bundle.zip --to case-7 --public-key signing.pub.pem\n\nExit codes: as verify; 2 if the folder exists."
     )]
     Unpack(Unpack),
+    /// Turn an encrypted bundle into the zip inside it. Other commands read encrypted bundles as they are.
+    #[command(
+        after_help = "Example: entra-bundle decrypt bundle.zip.age --identity support.key --out bundle.zip\n\nExit codes: 0; 2 if the file exists; 15 limit; 16 unsupported; 17 decryption failed."
+    )]
+    Decrypt(Decrypt),
     /// What a bundle holds, and what is missing and why.
     #[command(
         after_help = "Example: entra-bundle info bundle.zip --missing --public-key signing.pub.pem\n\nExit codes: as verify."
@@ -119,7 +128,7 @@ pub enum Command {
     Reveal(Reveal),
     /// Make keys, show their fingerprints.
     #[command(
-        after_help = "Example: entra-bundle key generate signing --out signing.key\n\nExit codes: 0, 1, 2."
+        after_help = "Examples:\n  entra-bundle key generate signing --out signing.key\n  entra-bundle key generate recipient --out support.key\n\nExit codes: 0, 1, 2."
     )]
     Key {
         /// What to do with keys.
@@ -299,6 +308,8 @@ pub struct Trusting {
     /// The collector's public key (PEM), received by another way than the bundle.
     #[arg(long, value_name = "FILE")]
     pub public_key: Vec<PathBuf>,
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 /// `verify`.
@@ -473,7 +484,7 @@ pub enum Key {
     },
     /// Show the fingerprint of a key: what support compares by another way.
     Fingerprint {
-        /// An incident key, a signing key, or a public key.
+        /// An incident key, a signing key, a public key, or an identity file (shows its recipients).
         file: PathBuf,
     },
 }
@@ -497,6 +508,8 @@ pub enum KeyPurpose {
     Incident,
     /// Signs bundles.
     Signing,
+    /// Opens bundles that are encrypted to it (age, X25519). Made by whoever receives them.
+    Recipient,
 }
 
 /// Signature algorithms.

@@ -1,6 +1,7 @@
 //! `demo`: the simulated tenant as a customer's export folder, then the real path.
 
 use super::args::{Collect, Demo, Input, Sealing, Spool, Trusting, Window};
+use super::opening::Opening;
 use super::ui::{self, Ui};
 use super::{collect, key, places, reading};
 use crate::crypto::Algorithm;
@@ -70,7 +71,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
     )?
     .with_public_key(public.clone());
     let sealed = finished.done.sealed.path.clone();
-    let trust = Trusting { trust: None, public_key: vec![public.clone()] };
+    let trust = Trusting { trust: None, public_key: vec![public.clone()], opening: Opening::default() };
     let verified = reading::open(&sealed, &trust)?;
     let program = ui::program();
     let (path, public, incident) = (sealed.display(), public.display(), incident.display());

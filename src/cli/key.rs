@@ -3,6 +3,7 @@
 use super::args::{Alg, Key, KeyPurpose};
 use super::places;
 use super::ui::{self, Ui};
+use crate::crypto::encryption::{self, Identities};
 use crate::crypto::{self, Algorithm, PublicKey, Signer as _, SigningKey};
 use crate::error::{Error, Result};
 use crate::privacy::{IncidentKey, Pseudonymizer};
@@ -43,9 +44,34 @@ pub fn run(ui: Ui, action: &Key) -> Result<u8> {
                 ),
             )?;
         }
+        Key::Generate { what: KeyPurpose::Recipient, out, .. } => recipient(ui, out)?,
         Key::Fingerprint { file } => fingerprint(ui, file)?,
     }
     Ok(0)
+}
+
+/// Writes a new identity as `age-keygen` does and, beside it, its recipient (`x.key` → `x.recipient.txt`).
+fn recipient(ui: Ui, out: &Path) -> Result<()> {
+    let public = out.with_extension("recipient.txt");
+    if public.exists() {
+        return Err(Error::usage(format!("`{}` exists", public.display())).hint("choose another name"));
+    }
+    let (secret, recipient) = encryption::generate()?;
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let text = zeroize::Zeroizing::new(format!("# created: {now}\n# public key: {recipient}\n{}\n", *secret));
+    places::write_private(out, &text)?;
+    places::write_new(&public, &format!("{recipient}\n"))?;
+    ui.result(
+        &serde_json::json!({"purpose": "recipient", "file": out, "publicFile": public, "recipient": recipient}),
+        &format!(
+            "identity written to {}   (opens bundles; stays with you)\n\
+             recipient   {recipient}\n\
+             Give the recipient (also in {}) to whoever seals for you: {} collect … --recipient {recipient}\n",
+            out.display(),
+            public.display(),
+            ui::program(),
+        ),
+    )
 }
 
 fn fingerprint(ui: Ui, file: &Path) -> Result<()> {
@@ -55,6 +81,15 @@ fn fingerprint(ui: Ui, file: &Path) -> Result<()> {
         return ui.result(
             &serde_json::json!({"purpose": "incident", "keyId": id}),
             &format!("incident key {id}\n"),
+        );
+    }
+    if text.contains("AGE-SECRET-KEY-") {
+        let mut identities = Identities::none();
+        identities.add_file(&text)?;
+        let recipients = identities.recipients();
+        return ui.result(
+            &serde_json::json!({"purpose": "recipient", "recipients": recipients}),
+            &(recipients.join("\n") + "\n"),
         );
     }
     let public = if text.contains("PUBLIC KEY") {

@@ -6,11 +6,13 @@
 mod args;
 mod collect;
 mod datasets;
+mod decrypt;
 mod demo;
 mod interrupt;
 mod key;
 mod lookup;
 mod on_premises;
+mod opening;
 mod places;
 mod policy;
 mod reading;
@@ -64,6 +66,7 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
             Ok(0)
         }
         Command::Datasets(args) => datasets::run(ui, args),
+        Command::Decrypt(args) => decrypt::run(ui, args),
         Command::Demo(args) => demo::run(ui, args),
         Command::Gather(args) => collect::gather(ui, args),
         Command::Info(args) => verify::info(ui, args),

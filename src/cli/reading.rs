@@ -1,7 +1,7 @@
 //! How commands that read a bundle get it: through `verify`, with the keys that the user trusts.
 
 use super::args::Trusting;
-use super::{places, ui};
+use super::{opening, places, ui};
 use crate::bundle::{self, Check, Trust, Verification, Verified};
 use crate::crypto::PublicKey;
 use crate::error::{self, Error, Result};
@@ -23,7 +23,11 @@ pub fn trust(args: &Trusting) -> Result<Trust> {
 /// Verifies a bundle for reading. Anything but a proven one is an error with the code of `verify`.
 pub fn open(path: &Path, args: &Trusting) -> Result<Verified> {
     exists(path)?;
-    let check = Check { now: Some(jiff::Timestamp::now()), ..Check::new(trust(args)?) };
+    let check = Check {
+        now: Some(jiff::Timestamp::now()),
+        identities: opening::identities(&args.opening)?,
+        ..Check::new(trust(args)?)
+    };
     let found = bundle::verify(path, &check)?;
     match refusal(&found) {
         Some(error) => Err(error),

@@ -2,7 +2,7 @@
 
 use super::args::{Info, Unpack, Verify};
 use super::ui::{self, Ui};
-use super::{reading, when};
+use super::{opening, reading, when};
 use crate::bundle::{self, Check, Manifest, Standing, Verification, Verified};
 use crate::error::{Error, Result};
 use crate::event::Outcome;
@@ -31,6 +31,7 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
         expect_bundle: args.expect_bundle.clone(),
         max_age: args.max_age.as_deref().map(when::span).transpose()?,
         now: Some(jiff::Timestamp::now()),
+        identities: opening::identities(&args.trust.opening)?,
         inspect_untrusted: args.inspect_untrusted,
         require_complete: args.require_complete,
         ..Check::new(reading::trust(&args.trust)?)
@@ -70,6 +71,9 @@ fn text(found: &Verification) -> Result<String> {
         };
         let who = signer.customer.as_deref().or(signer.name.as_deref()).unwrap_or("");
         out += &format!("signature {standing}: {role} sha256 {} {who}\n", ui::grouped(fingerprint));
+    }
+    if let Some(recipient) = &found.recipient {
+        out += &format!("opened    with the identity of {recipient}\n");
     }
     if found.code() == 0
         && let Some(verified) = &found.verified

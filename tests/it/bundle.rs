@@ -1,8 +1,8 @@
 //! Bundles: a hand-written second writer, everything that a forger may try, foreign tools, public vectors.
 
 mod archives;
-mod forge;
-mod tools;
+pub mod forge;
+pub mod tools;
 mod vectors;
 
 use entra_bundle::bundle::{Check, Rule, Standing, Trust, Verification, verify_medium};
@@ -11,7 +11,7 @@ use forge::{Forge, ID, Item, TRACE, TRACE_INDEX, USERS, attest, envelope, key, z
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-fn trust(key: &SigningKey) -> Trust {
+pub fn trust(key: &SigningKey) -> Trust {
     Trust::from_public_key(PublicKey::from_spki(&key.spki()).unwrap())
 }
 

@@ -10,6 +10,7 @@ mod catalogue;
 mod cli;
 mod demo;
 mod demo_bundle;
+mod encryption;
 mod long;
 mod onprem;
 mod order;

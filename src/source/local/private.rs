@@ -7,6 +7,8 @@
 pub const INCIDENT_KEY: &str = "entra-bundle-key-1:";
 /// Prefix of a workspace key file.
 pub const WORKSPACE_KEY: &str = "entra-bundle-workspace-key-1:";
+/// Prefix of the line of an age identity: it opens bundles.
+pub const IDENTITY: &str = "AGE-SECRET-KEY-";
 /// First bytes of every workspace file.
 pub const WORKSPACE_MAGIC: &[u8] = b"entra-bundle/workspace\n";
 /// Prefix of the schema name of every other private file (previews, leak reports, token tables).
@@ -22,6 +24,9 @@ pub fn is_private(head: &[u8]) -> bool {
     }
     let text = head.trim_ascii_start();
     if [INCIDENT_KEY, WORKSPACE_KEY, PRIVATE_SCHEMA].iter().any(|p| text.starts_with(p.as_bytes())) {
+        return true;
+    }
+    if text.split(|byte| *byte == b'\n').any(|line| line.starts_with(IDENTITY.as_bytes())) {
         return true;
     }
     // A JSON document names its schema near its start; a mention further inside is data.
@@ -57,6 +62,7 @@ mod tests {
             "-----BEGIN PRIVATE KEY-----\nMC4C\n",
             "Bag Attributes\r\n-----BEGIN EC PRIVATE KEY-----\r\n",
             "entra-bundle-private/preview/1\n",
+            "# created: 2026-11-20T11:05:00Z\n# public key: age1…\nAGE-SECRET-KEY-1QQQ\n",
             "{\n  \"schema\": \"entra-bundle-private/leaks/1\"",
         ] {
             assert!(is_private(head.as_bytes()), "{head}");
@@ -68,6 +74,7 @@ mod tests {
         for head in [
             "{\"text\":\"-----BEGIN PRIVATE KEY-----\\nMC4C\"}",
             "see entra-bundle-key-1: in the manual",
+            "a line of AGE-SECRET-KEY-1… in the manual",
             "-----BEGIN CERTIFICATE-----\nMIIB\n",
             "",
         ] {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn has(test: &str, tools: &[&str]) -> bool {
+pub fn has(test: &str, tools: &[&str]) -> bool {
     let missing: Vec<_> = tools
         .iter()
         .filter(|tool| {
