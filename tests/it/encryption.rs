@@ -112,7 +112,7 @@ fn identity() -> (Identities, String) {
     let (secret, recipient) = encryption::generate().unwrap();
     let mut identities = Identities::none();
     identities.add_file(&format!("# made by a test\n\n{}\n", &*secret)).unwrap();
-    assert_eq!(identities.recipients(), [recipient.clone()]);
+    assert_eq!(identities.recipients(), [recipient.as_str()]);
     (identities, recipient)
 }
 

@@ -231,6 +231,7 @@ fn private_prefixes_are_those_of_their_owners() {
     assert!(key.to_text().starts_with(private::WORKSPACE_KEY));
     let key = entra_bundle::privacy::IncidentKey::generate().unwrap();
     assert!(key.to_text().starts_with(private::INCIDENT_KEY));
+    assert!(entra_bundle::crypto::encryption::generate().unwrap().0.starts_with(private::IDENTITY));
 }
 
 /// The folder of the simulated tenant: every file is recognised as a whole, and counts are those of
