@@ -58,7 +58,7 @@ fn headers_outside_the_profile_are_refused_by_name() {
     let mut bytes = good.clone();
     patch(&mut bytes, "README.txt", 6, 8, &[1, 0]);
     expect("zip password", bytes, &check, 16, Rule::Encrypted);
-    expect("age", b"age-encryption.org/v1\n-> X25519 x\n".repeat(20), &check, 16, Rule::Encrypted);
+    expect("age", b"age-encryption.org/v1\n-> X25519 x\n".repeat(20), &check, 17, Rule::Decryption);
     expect("nothing", Vec::new(), &check, 10, Rule::NotAZip);
     expect("text", b"hello ".repeat(100), &check, 10, Rule::NotAZip);
 }
