@@ -262,7 +262,6 @@ fn seal(out: &Path, parts: Vec<PackedPart>, key: &SigningKey) -> u64 {
             ip_marked: true,
             dictionary_digest: tool("0123456789abcdef"),
         },
-        intended_recipients: Vec::new(),
         learned,
         completeness: Completeness::of(Vec::new()),
     };

@@ -3,7 +3,7 @@
 //! A file with the final name is always whole: it appears by a rename after everything was written,
 //! read back and synced. A draft that is dropped before is removed.
 
-use super::archive::{Archive, Method, Packed, Parked};
+use super::archive::{Archive, Method, Packed};
 use super::finding::Finding;
 use super::manifest::{
     ArchiveHash, Case, CatalogueFacts, Completeness, Entry, Hash, Learned, Manifest, PartEntry, PolicyFacts,
@@ -13,14 +13,17 @@ use super::outcome::Check;
 use super::part::PackedPart;
 use super::path::{self, PartPath};
 use super::profile::Limits;
+use super::sink::Sink;
+use super::spill::{Spill, Waiting};
 use super::trust::Trust;
 use super::verify::verify_medium;
 use super::{attestation, grammar, merkle, recipe};
-use crate::crypto::{self, PublicKey, Signer};
+use crate::crypto::encryption::{Identities, Recipients};
+use crate::crypto::{self, PublicKey, Sha256, Signer};
 use crate::error::{self, Error, Result};
 use crate::record::Statement;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempPath;
@@ -64,8 +67,6 @@ pub struct ManifestFacts {
     pub catalogue_sha256: [u8; 32],
     /// Key and marks of the pseudonyms.
     pub pseudonyms: Pseudonyms,
-    /// For whom the bundle is encrypted; empty if it is not.
-    pub intended_recipients: Vec<String>,
     /// Learned names of the whole bundle.
     pub learned: Learned,
     /// Outcome of every dataset; `meta/collection.json` has the same under `completeness`.
@@ -85,8 +86,6 @@ pub struct Sealed {
     pub sha256: String,
 }
 
-type Sink = BufWriter<File>;
-
 /// A bundle that is being written.
 pub struct Draft {
     archive: Option<Archive<Sink>>,
@@ -97,8 +96,12 @@ pub struct Draft {
     force: bool,
     entries: Vec<Entry>,
     last: Option<(u8, String)>,
-    indexes: Vec<(String, u64, Parked, u64)>,
-    spill: Option<File>,
+    indexes: Vec<(String, Waiting)>,
+    spill: Option<Spill>,
+    /// For whom it is encrypted, as the manifest says it; empty if it is not.
+    recipients: Vec<String>,
+    /// What the writer reads its own encrypted file back with.
+    own: Identities,
     limits: Limits,
     workers: usize,
 }
@@ -107,6 +110,12 @@ impl Draft {
     /// Creates `<out>.partial` (0600) beside `out`. Fails at once if `out` exists (unless `force`), or
     /// if another process writes it; the remains of one that crashed are replaced.
     pub fn create(out: &Path, force: bool) -> Result<Self> {
+        Self::create_for(out, force, None)
+    }
+
+    /// As [`Draft::create`]; with recipients, what is written is encrypted to them on its way to the
+    /// file, and the manifest names them.
+    pub fn create_for(out: &Path, force: bool, recipients: Option<&Recipients>) -> Result<Self> {
         if !force && out.symlink_metadata().is_ok() {
             return Err(exists());
         }
@@ -117,8 +126,9 @@ impl Draft {
         let file = create_partial(&partial)?;
         let path = TempPath::try_from_path(&partial).map_err(|e| Error::io("cannot create the bundle", e))?;
         let sink = file.try_clone().map_err(|e| Error::io("cannot create the bundle", e))?;
+        let (sink, own) = Sink::new(sink, recipients)?;
         let mut draft = Draft {
-            archive: Some(Archive::new(BufWriter::with_capacity(256 * 1024, sink))),
+            archive: Some(Archive::new(sink)),
             partial: Some(path),
             _lock: file,
             out: out.to_owned(),
@@ -127,6 +137,8 @@ impl Draft {
             last: None,
             indexes: Vec::new(),
             spill: None,
+            recipients: recipients.map(Recipients::names).unwrap_or_default(),
+            own,
             limits: Limits::default(),
             workers: 1,
         };
@@ -236,10 +248,7 @@ impl Draft {
         self.put_last(path::MANIFEST, bytes.bytes())?;
         self.put_last(path::ATTESTATIONS, Statement::lines([Ok(signed.line)])?.bytes())?;
         let archive = self.archive.take().ok_or_else(|| internal("the draft is closed"))?;
-        let sink = archive
-            .finish()?
-            .into_inner()
-            .map_err(|e| Error::io("cannot write the bundle", e.into_error()))?;
+        let sink = archive.finish()?.finish()?;
         sink.sync_all().map_err(|e| Error::io("cannot write the bundle", e))?;
         drop(sink);
         let (size, sha256) = self.reread(&manifest, signer)?;
@@ -280,27 +289,21 @@ impl Draft {
 
     /// Indexes come after all data, so their packed bytes wait in an unnamed file.
     fn park(&mut self, path: String, index: Packed) -> Result<()> {
-        let failed = |e| Error::io("cannot write a temporary file beside the bundle", e);
         if self.spill.is_none() {
             let folder = self.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            self.spill = Some(tempfile::tempfile_in(folder).map_err(failed)?);
+            self.spill = Some(Spill::new(folder)?);
         }
-        let Some(spill) = &mut self.spill else { return Ok(()) };
-        let (bytes, parked) = index.into_parked();
-        let at = spill.seek(SeekFrom::End(0)).map_err(failed)?;
-        spill.write_all(&bytes).map_err(failed)?;
-        self.indexes.push((path, at, parked, bytes.len() as u64));
+        if let Some(spill) = &mut self.spill {
+            self.indexes.push((path, spill.park(index)?));
+        }
         Ok(())
     }
 
     fn put_indexes(&mut self) -> Result<()> {
-        let failed = |e| Error::io("cannot read a temporary file beside the bundle", e);
-        for (path, at, parked, length) in std::mem::take(&mut self.indexes) {
+        for (path, waiting) in std::mem::take(&mut self.indexes) {
             let Some(spill) = &mut self.spill else { return Ok(()) };
-            spill.seek(SeekFrom::Start(at)).map_err(failed)?;
-            let mut bytes = Vec::new();
-            spill.take(length).read_to_end(&mut bytes).map_err(failed)?;
-            self.put(&path, &parked.unpark(bytes), "application/x-ndjson")?;
+            let packed = spill.take(waiting)?;
+            self.put(&path, &packed, "application/x-ndjson")?;
         }
         Ok(())
     }
@@ -336,7 +339,7 @@ impl Draft {
             },
             catalogue: CatalogueFacts { sha256: crypto::hex(&facts.catalogue_sha256) },
             pseudonyms: facts.pseudonyms,
-            intended_recipients: facts.intended_recipients,
+            intended_recipients: self.recipients.clone(),
             hash: Hash {
                 per_entry: "sha256".to_owned(),
                 tree: "rfc9162-sha256".to_owned(),
@@ -357,19 +360,33 @@ impl Draft {
         Ok(manifest)
     }
 
-    /// Reads the finished file back as a stranger does, with the signer's public key.
+    /// Reads the finished file back as a stranger does, with the signer's public key; an encrypted one
+    /// with the key of the file itself. Gives size and SHA-256 of the file as it lies.
     fn reread(&self, manifest: &Manifest, signer: &dyn Signer) -> Result<(u64, String)> {
         let failed = |e| Error::io("cannot read the bundle back", e);
         let partial = self.partial.as_ref().ok_or_else(|| internal("the draft is closed"))?;
-        let file = File::open(partial).map_err(failed)?;
+        let mut file = File::open(partial).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let key = PublicKey::from_spki(&signer.spki())?;
-        let check = Check { workers: self.workers, ..Check::new(Trust::from_public_key(key)) };
-        let outcome = verify_medium(Arc::new(file), &check)?;
+        let trust = Trust::from_public_key(key);
+        let check = Check { workers: self.workers, identities: self.own.clone(), ..Check::new(trust) };
+        let outcome = verify_medium(Arc::new(file.try_clone().map_err(failed)?), &check)?;
         if outcome.code() != 0 || outcome.manifest.as_deref() != Some(manifest) {
             return Err(refused("the bundle that was written does not verify", &outcome.findings));
         }
-        Ok((size, outcome.zip_sha256.unwrap_or_default()))
+        if self.recipients.is_empty() {
+            return Ok((size, outcome.zip_sha256.unwrap_or_default()));
+        }
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 256 * 1024];
+        file.rewind().map_err(failed)?;
+        loop {
+            match file.read(&mut buffer).map_err(failed)? {
+                0 => break,
+                read => digest.update(buffer.get(..read).unwrap_or_default()),
+            }
+        }
+        Ok((size, crypto::hex(&digest.finish())))
     }
 
     fn publish(&mut self) -> Result<()> {

@@ -20,6 +20,8 @@ mod part;
 pub mod path;
 pub mod profile;
 mod recipe;
+mod sink;
+mod spill;
 #[cfg(test)]
 mod tests;
 pub mod trust;

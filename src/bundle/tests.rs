@@ -72,7 +72,6 @@ fn facts() -> ManifestFacts {
             ip_marked: true,
             dictionary_digest: "0123456789abcdef".into(),
         },
-        intended_recipients: Vec::new(),
         learned: Learned { names: 3, from: vec!["users".into()] },
         completeness: completeness(),
     }
@@ -434,7 +433,7 @@ fn what_is_out_of_order_or_out_of_grammar_is_not_written() {
     drop(draft);
 
     type Change = fn(&mut ManifestFacts);
-    let changes: [Change; 8] = [
+    let changes: [Change; 7] = [
         |f| f.bundle_id = Some("short".into()),
         |f| f.case_reference = Some("Greta Schmidt".into()),
         |f| f.created_at = "2026-11-20".into(),
@@ -442,7 +441,6 @@ fn what_is_out_of_order_or_out_of_grammar_is_not_written() {
         |f| f.tool.version = "a b".into(),
         |f| f.learned.from = vec!["b".into(), "a".into()],
         |f| f.completeness.status = manifest::Status::Complete,
-        |f| f.intended_recipients = vec!["greta".into()],
     ];
     for change in changes {
         let mut draft = Draft::create(&out, true).unwrap();

@@ -2,6 +2,7 @@
 
 use super::decrypt::Decrypt;
 use super::opening::Opening;
+use super::recipients::Encrypting;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -252,13 +253,15 @@ pub struct Sealing {
     /// Signing key (PKCS#8 PEM). Without it one is made on first use in your configuration folder.
     #[arg(long, value_name = "FILE")]
     pub sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub encrypting: Encrypting,
     /// Case reference for support: letters, digits, `.`, `_`, `-`; at most 64. It is signed and printed.
     #[arg(long, value_name = "REF")]
     pub case: Option<String>,
     /// Worker threads. The bundle does not depend on their number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
-    /// File that ends in .zip, or folder in which the bundle gets its own name.
+    /// File that ends in .zip (.zip.age if encrypted), or folder in which the bundle gets its own name.
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub out: PathBuf,
     /// Replace an existing output file.

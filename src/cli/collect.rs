@@ -2,12 +2,13 @@
 
 use super::args::{Collect, Gather, Input, Seal, Sealing, Spool};
 use super::key::{self, Signing};
+use super::recipients::{self, Chosen};
 use super::ui::{self, Terminal, Ui};
 use super::workspaces::{self, Held};
 use super::{interrupt, on_premises, places, policy, when};
 use crate::bundle::{self, Draft};
 use crate::catalogue::Catalogue;
-use crate::crypto::{self, Signer as _};
+use crate::crypto::{self, Signer as _, encryption};
 use crate::error::{self, Error, Result};
 use crate::event::Outcome;
 use crate::gather::{self, Selection};
@@ -103,6 +104,7 @@ struct Setup {
     key: IncidentKey,
     key_file: PathBuf,
     signing: Signing,
+    encryption: Option<Chosen>,
     case: Option<String>,
     workers: usize,
     bundle_id: String,
@@ -118,14 +120,16 @@ impl Setup {
             return Err(Error::usage("the case reference is not allowed")
                 .hint("letters, digits, `.`, `_` and `-`, at most 64"));
         }
+        let bundle_id = bundle::new_bundle_id()?;
+        let encryption = recipients::choose(ui, &args.encrypting, &bundle_id)?;
         let signing = key::signing(ui, args.sign_key.as_deref())?;
         let (key, key_file) = key::incident(ui, args.key.as_deref())?;
         let workers = match args.workers {
             Some(workers) => usize::from(workers),
             None => std::thread::available_parallelism().map_or(2, usize::from).min(16),
         };
-        let bundle_id = bundle::new_bundle_id()?;
         Ok(Setup {
+            encryption,
             policy,
             rules,
             nonce,
@@ -140,11 +144,18 @@ impl Setup {
 
     /// Opens the output, so that a wrong path fails in the first second.
     fn draft(&self, args: &Sealing, workspace: Option<&Path>, inputs: &[PathBuf]) -> Result<Draft> {
-        let is_file = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"));
-        let file = if is_file {
+        let recipients = self.encryption.as_ref().map(|chosen| &chosen.recipients);
+        let name = args.out.to_string_lossy().to_ascii_lowercase();
+        let (in_clear, encrypted) = (name.ends_with(".zip"), name.ends_with(".zip.age"));
+        if (in_clear && recipients.is_some()) || (encrypted && recipients.is_none()) {
+            return Err(Error::usage(format!("the name `{}` does not fit", args.out.display()))
+                .hint("an encrypted bundle ends in .zip.age, one in clear in .zip"));
+        }
+        let file = if in_clear || encrypted {
             args.out.clone()
         } else {
-            args.out.join(format!("entra-bundle-{}.zip", self.bundle_id))
+            let ending = if recipients.is_some() { ".age" } else { "" };
+            args.out.join(format!("{}{ending}", bundle::file_name(&self.bundle_id)))
         };
         let folder = match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -174,7 +185,7 @@ impl Setup {
             }
         }
         remove_stale(&folder);
-        Draft::create(&file, args.force)
+        Draft::create_for(&file, args.force, recipients)
     }
 }
 
@@ -192,7 +203,7 @@ fn remove_stale(folder: &Path) {
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with("entra-bundle-")
-            && name.ends_with(".zip.partial")
+            && (name.ends_with(".zip.partial") || name.ends_with(".zip.age.partial"))
             && fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
         {
             // A draft that cannot be removed is harmless: readers never accept one.
@@ -475,6 +486,22 @@ impl Finished {
         let short = format!("{} … {}", &print[..9], &print[print.len() - 9..]);
         let (path, program) = (done.sealed.path.display(), ui::program());
         let public = setup.signing.public.as_deref().unwrap_or(Path::new("signing.pub.pem"));
+        let (encrypted, open) = match &setup.encryption {
+            None => (String::new(), ""),
+            Some(Chosen { passphrase: Some(file), .. }) => {
+                let text = format!(
+                    "encrypted with ten words in {} (tell them to support by another way)\n",
+                    file.display()
+                );
+                (text, " --passphrase-ask")
+            }
+            Some(Chosen { recipients, .. }) if recipients.names() == [encryption::PASSPHRASE] => {
+                ("encrypted with your passphrase\n".to_owned(), " --passphrase-ask")
+            }
+            Some(Chosen { recipients, .. }) => {
+                (format!("encrypted to {}\n", recipients.names().join(" and ")), " --identity FILE")
+            }
+        };
         let [complete, partial, skipped] = done.datasets;
         let mut datasets = format!("{complete} complete");
         for (count, word) in [(partial, "partial"), (skipped, "skipped")] {
@@ -492,11 +519,11 @@ impl Finished {
         format!(
             "bundle    {path}   {}   sha256 {}…\n\
              signed    {} sha256:{short}   (give this fingerprint to support by another way)\n\
-             policy    {}   {}\n\
+             {encrypted}policy    {}   {}\n\
              records   {} in {} parts; {} members dropped that no row of the catalogue covers\n\
              datasets  {datasets}\n\
              key       {} stays with you: it alone turns pseudonyms back. Do not send it.\n\
-             next      {program} verify {path} --public-key {}\n",
+             next      {program} verify {path} --public-key {}{open}\n",
             ui::size(done.sealed.size),
             &done.sealed.sha256[..16],
             self.algorithm(),
@@ -516,7 +543,8 @@ impl Finished {
         let [complete, partial, skipped] = done.datasets;
         json!({
             "bundle": &done.sealed.path, "bundleId": setup.bundle_id, "bytes": done.sealed.size,
-            "sha256": done.sealed.sha256, "contentRoot": done.sealed.manifest.hash.root,
+            "sha256": done.sealed.sha256, "intendedRecipients": done.sealed.manifest.intended_recipients,
+            "passphraseFile": setup.encryption.as_ref().and_then(|chosen| chosen.passphrase.as_ref()), "contentRoot": done.sealed.manifest.hash.root,
             "signer": {"algorithm": self.algorithm(), "fingerprint": crypto::fingerprint(&setup.signing.key.spki())},
             "policy": setup.policy.title(), "knownIdentifiers": 0,
             "learned": {"names": done.learned, "from": done.learned_from},

@@ -2,6 +2,7 @@
 
 use super::args::{Collect, Demo, Input, Sealing, Spool, Trusting, Window};
 use super::opening::Opening;
+use super::recipients::Encrypting;
 use super::ui::{self, Ui};
 use super::{collect, key, places, reading};
 use crate::crypto::Algorithm;
@@ -59,6 +60,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
             spool: Spool { workspace: None, resume: false },
             keep_workspace: false,
             sealing: Sealing {
+                encrypting: Encrypting::default(),
                 policy: "balanced".into(),
                 key: Some(incident.clone()),
                 sign_key: Some(signing),

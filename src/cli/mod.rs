@@ -16,6 +16,7 @@ mod opening;
 mod places;
 mod policy;
 mod reading;
+mod recipients;
 mod records;
 mod scan;
 mod ui;

@@ -8,6 +8,8 @@ pub use super::unopened::Unopened;
 
 /// First bytes of an age file, of any version.
 pub const MAGIC: &[u8] = b"age-encryption.org/";
+/// What a manifest says where a passphrase opens the bundle.
+pub const PASSPHRASE: &str = "passphrase";
 /// Longest header that is read.
 pub const HEADER_BYTES: usize = 256 * 1024;
 /// Plaintext bytes of a chunk (all but the last).

@@ -386,7 +386,6 @@ fn facts(
             ip_marked: true,
             dictionary_digest: dictionary.digest(job.names),
         },
-        intended_recipients: Vec::new(),
         learned,
         completeness,
     }

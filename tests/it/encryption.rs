@@ -3,6 +3,7 @@
 use crate::bundle::forge::{self, Forge};
 use crate::bundle::tools::has;
 use crate::bundle::trust;
+use crate::program::Machine;
 use crate::shared;
 use entra_bundle::bundle::encrypted::{is_encrypted, open};
 use entra_bundle::bundle::medium::Medium;
@@ -265,4 +266,85 @@ fn the_stock_tool_opens_ours_and_we_open_its_files() {
         assert_eq!(found.code(), 0, "{:?}", found.findings);
         fs::remove_file(file).unwrap();
     }
+}
+
+/// What a user does: a recipient, a bundle for it, every reader, and what goes wrong.
+#[test]
+fn a_bundle_is_collected_for_a_recipient_and_read_with_its_identity() {
+    let machine = Machine::new();
+    machine.file("export/users.json", r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[{"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38","userPrincipalName":"greta.schmidt@contoso.com","displayName":"Greta Schmidt"}]}"#);
+    machine.ok(&["key", "generate", "recipient", "--out", "support.key"]);
+    machine.ok(&["key", "generate", "recipient", "--out", "own.key"]);
+    machine.ok(&["key", "generate", "recipient", "--out", "other.key"]);
+    let shown = machine.ok(&["key", "fingerprint", "support.key"]).out;
+    assert_eq!(shown, fs::read_to_string(machine.path("support.recipient.txt")).unwrap());
+    machine.ok(&["key", "generate", "incident", "--out", "private.key"]);
+
+    // What cannot work is refused before anything is read.
+    let common = ["collect", "--input", "export", "--key", "private.key"];
+    for (more, code) in [
+        (["--out", "out/b.zip", "--recipient", "support.recipient.txt"], 2),
+        (["--out", "out/b.zip.age", "--case", "C-1"], 2),
+        (["--out", "out", "--recipient", "nobody"], 2),
+        (["--out", "out", "--recipient", "support.key"], 2),
+        (["--out", "out", "--recipient", "age1pq1qqqqqqqq"], 16),
+    ] {
+        let ran = machine.run(&[&common[..], &more[..]].concat());
+        assert_eq!(ran.code, Some(code), "{more:?}: {}", ran.err);
+        let left = fs::read_dir(machine.path("out")).map_or(0, |entries| entries.count());
+        assert_eq!(left, 0, "{more:?} left something");
+    }
+
+    let to = ["--out", "out", "--recipient", "support.recipient.txt", "--recipient", "own.recipient.txt"];
+    let ran = machine.ok(&[&common[..], &to[..], &["--json"]].concat()).json();
+    let bundle = ran["bundle"].as_str().unwrap();
+    assert!(bundle.ends_with(".zip.age"));
+    assert_eq!(ran["intendedRecipients"].as_array().unwrap().len(), 2);
+    assert_eq!(ran["sha256"], hex(&sha256(&fs::read(machine.path(bundle)).unwrap())));
+    let key = ["--public-key", "config/signing.pub.pem"];
+    let refused = machine.run(&[&["verify", bundle][..], &key].concat());
+    assert_eq!(refused.code, Some(17));
+    assert!(refused.err.contains("--identity"));
+    assert_eq!(
+        machine.run(&[&["verify", bundle, "--identity", "other.key"][..], &key].concat()).code,
+        Some(17)
+    );
+    for identity in ["support.key", "own.key"] {
+        let with = [&key[..], &["--identity", identity]].concat();
+        let found = machine.ok(&[&["verify", bundle, "--json"][..], &with].concat()).json();
+        assert!(found["recipient"].as_str().unwrap().starts_with("age1"));
+        assert_eq!(found["warnings"].as_array().unwrap().len(), 0);
+        machine.ok(&[&["info", bundle][..], &with].concat());
+        assert!(
+            machine.ok(&[&["records", bundle, "--dataset", "users"][..], &with].concat()).out.contains("u-")
+        );
+        machine.ok(&[&["unpack", bundle, "--to", &format!("case-{identity}")][..], &with].concat());
+    }
+    machine.ok(&["decrypt", bundle, "--identity", "support.key", "--out", "plain.zip"]);
+    let ran = machine.ok(&[&["verify", "plain.zip"][..], &key].concat());
+    assert!(ran.out.contains("came in clear"), "{}", ran.out);
+    assert_eq!(
+        machine.run(&["decrypt", "plain.zip", "--identity", "support.key", "--out", "x.zip"]).code,
+        Some(2)
+    );
+    assert_eq!(machine.run(&["decrypt", bundle, "--identity", "other.key", "--out", "x.zip"]).code, Some(17));
+    assert_eq!(
+        machine.run(&["decrypt", bundle, "--identity", "own.key", "--out", "plain.zip"]).code,
+        Some(2)
+    );
+    assert!(!machine.path("x.zip").exists());
+
+    // A passphrase from a file, and one that is made.
+    machine.file("words.txt", "correct horse battery staple\n");
+    let out = ["--out", "words.zip.age", "--passphrase-file", "words.txt"];
+    machine.ok(&[&common[..], &out].concat());
+    machine.ok(&[&["verify", "words.zip.age", "--passphrase-file", "words.txt"][..], &key].concat());
+    let made =
+        machine.ok(&[&common[..], &["--out", "made.zip.age", "--passphrase", "--json"]].concat()).json();
+    let file = made["passphraseFile"].as_str().unwrap();
+    machine.ok(&[&["verify", "made.zip.age", "--passphrase-file", file][..], &key].concat());
+    assert_eq!(
+        machine.run(&[&["verify", "made.zip.age", "--passphrase-file", "words.txt"][..], &key].concat()).code,
+        Some(17)
+    );
 }

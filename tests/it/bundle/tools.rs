@@ -71,7 +71,6 @@ fn own(out: &Path, key: &SigningKey) {
             ip_marked: true,
             dictionary_digest: label(),
         },
-        intended_recipients: Vec::new(),
         learned: Learned::default(),
         completeness: Completeness::of(Vec::new()),
     };
