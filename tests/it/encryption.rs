@@ -336,15 +336,18 @@ fn a_bundle_is_collected_for_a_recipient_and_read_with_its_identity() {
 
     // A passphrase from a file, and one that is made.
     machine.file("words.txt", "correct horse battery staple\n");
-    let out = ["--out", "words.zip.age", "--passphrase-file", "words.txt"];
+    let out = ["--out", "sealed/words.zip.age", "--passphrase-file", "words.txt"];
     machine.ok(&[&common[..], &out].concat());
-    machine.ok(&[&["verify", "words.zip.age", "--passphrase-file", "words.txt"][..], &key].concat());
-    let made =
-        machine.ok(&[&common[..], &["--out", "made.zip.age", "--passphrase", "--json"]].concat()).json();
+    machine.ok(&[&["verify", "sealed/words.zip.age", "--passphrase-file", "words.txt"][..], &key].concat());
+    let made = machine
+        .ok(&[&common[..], &["--out", "sealed/made.zip.age", "--passphrase", "--json"]].concat())
+        .json();
     let file = made["passphraseFile"].as_str().unwrap();
-    machine.ok(&[&["verify", "made.zip.age", "--passphrase-file", file][..], &key].concat());
+    machine.ok(&[&["verify", "sealed/made.zip.age", "--passphrase-file", file][..], &key].concat());
     assert_eq!(
-        machine.run(&[&["verify", "made.zip.age", "--passphrase-file", "words.txt"][..], &key].concat()).code,
+        machine
+            .run(&[&["verify", "sealed/made.zip.age", "--passphrase-file", "words.txt"][..], &key].concat())
+            .code,
         Some(17)
     );
 }
