@@ -4,6 +4,7 @@
 //! equality between a UPN's local part, a sAMAccountName and a mailNickname stays visible.
 
 use super::canon::canonical;
+use super::domain::is_consumer_domain;
 use super::token::{Letter, Parts, Pseudonymizer, hex_bytes};
 
 impl Pseudonymizer {
@@ -110,7 +111,8 @@ impl Pseudonymizer {
     }
 
     fn domain_part(&self, s: &str, parts: Parts) -> String {
-        if parts.domain && !s.trim().is_empty() { self.domain(s) } else { s.to_owned() }
+        let kept = s.trim().is_empty() || (!parts.consumer && is_consumer_domain(s));
+        if parts.domain && !kept { self.domain(s) } else { s.to_owned() }
     }
 
     /// A local part. The name of a deleted user has its object id, 32 hex digits, glued before it.

@@ -34,6 +34,8 @@ pub struct Dictionary {
     entries: Vec<Entry>,
     index: Index,
     folded: Index,
+    /// The entries of each kind, which are sorted by text.
+    groups: Vec<(Kind, std::ops::Range<u32>)>,
     entities: Entities,
     /// First labels of learned domains and NetBIOS names, sorted.
     domain_labels: Vec<Box<str>>,
@@ -86,7 +88,9 @@ impl Dictionary {
         let mut index = Builder::default();
         let mut folded = Builder::default();
         let (mut labels, mut ends) = (BTreeSet::new(), BTreeSet::new());
+        let mut groups = Vec::new();
         for (kind, texts) in names {
+            let first = entries.len() as u32;
             for text in texts {
                 let (Ok(start), Ok(length)) = (u32::try_from(arena.len()), u16::try_from(text.len())) else {
                     continue;
@@ -115,6 +119,7 @@ impl Dictionary {
                 entries.push(Entry { start, length, kind, bare: is_bare(kind, &text) });
                 arena.push_str(&text);
             }
+            groups.push((kind, first..entries.len() as u32));
         }
         arena.shrink_to_fit();
         let end_bits = ends.iter().fold(0, |bits, end| bits | end_bit(end));
@@ -123,6 +128,7 @@ impl Dictionary {
             entries,
             index: index.freeze(),
             folded: folded.freeze(),
+            groups,
             entities,
             domain_labels: labels.into_iter().collect(),
             domain_ends: ends.into_iter().collect(),
@@ -195,6 +201,20 @@ impl Dictionary {
             .filter(|form| !form.derived)
             .map(|form| self.original(form.entry))
             .find(|original| kinds.contains(&original.kind))
+    }
+
+    /// The originals of a kind that begin with a folded text, in order.
+    pub(crate) fn beginning_with<'d>(&'d self, kind: Kind, text: &'d str) -> impl Iterator<Item = &'d str> {
+        let group =
+            self.groups.iter().find(|(known, _)| *known == kind).map_or(0..0, |(_, group)| group.clone());
+        let (mut low, mut high) = (group.start, group.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.original(middle).text < text { low = middle + 1 } else { high = middle }
+        }
+        (low..group.end)
+            .map(|entry| self.original(entry).text)
+            .take_while(move |known| known.starts_with(text))
     }
 
     /// The UPN behind a path segment such as `greta_schmidt_contoso_com`, if there is exactly one.

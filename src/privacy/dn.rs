@@ -39,6 +39,11 @@ const CONTAINERS: &[&str] = &[
     "microsoft exchange security groups",
 ];
 
+/// Whether a container is one that every domain or forest has.
+pub(super) fn is_built_in_container(name: &str) -> bool {
+    CONTAINERS.contains(&&*canonical(name))
+}
+
 /// `attribute=value` of an RDN.
 struct Pair<'a> {
     /// Upper-cased attribute type.
@@ -103,7 +108,7 @@ impl Pseudonymizer {
     fn value(&self, pair: &Pair<'_>, leaf: Option<Leaf>, parts: Parts) -> String {
         let text = pair.value.as_str();
         let name = pair.name.as_str();
-        if matches!(name, "CN" | "OU") && CONTAINERS.contains(&&*canonical(text)) {
+        if matches!(name, "CN" | "OU") && is_built_in_container(text) {
             return pair.raw.to_owned();
         }
         let replace = match (name, leaf) {

@@ -108,6 +108,29 @@ fn share_tail(label: &str) -> (&str, &str) {
         .unwrap_or((label, ""))
 }
 
+/// Domains where anybody has a mailbox; they tell nothing about an organization.
+const CONSUMER: [&str; 13] = [
+    "aol.com",
+    "gmail.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "msn.com",
+    "outlook.com",
+    "proton.me",
+    "web.de",
+    "yahoo.com",
+];
+
+/// Whether the domain is one of consumer mail.
+pub fn is_consumer_domain(domain: &str) -> bool {
+    let folded = domain.trim().to_ascii_lowercase();
+    CONSUMER.binary_search(&folded.as_str()).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::token::sample;
@@ -160,5 +183,14 @@ mod tests {
             names.domain("1.2.3.4.5.6.7.8.9.contoso.com"),
             names.domain("1.x.3.4.5.6.7.8.9.contoso.com")
         );
+    }
+
+    #[test]
+    fn consumer_domains_are_sorted() {
+        assert!(CONSUMER.is_sorted());
+        // What stays readable is never learned as an original.
+        assert!(CONSUMER.iter().all(|domain| crate::privacy::learn::is_public_domain(domain)));
+        assert!(is_consumer_domain("GMail.com"));
+        assert!(!is_consumer_domain("contoso.com"));
     }
 }

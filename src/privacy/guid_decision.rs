@@ -60,6 +60,8 @@ pub fn may_be_guid(value: &str) -> bool {
         36 => dashed(0),
         38 => matches!(bytes.first(), Some(b'{' | b'(')) && dashed(1),
         45 => dashed(9),
+        47 => bytes[2] == b' ' && bytes[44] == b' ',
+        48 => bytes[0] == b'\\' && bytes[45] == b'\\',
         32 | 34 => {
             bytes.get(2).is_some_and(u8::is_ascii_hexdigit) && bytes[2..30].iter().all(u8::is_ascii_hexdigit)
         }

@@ -127,7 +127,8 @@ pub(crate) fn next_atom(text: &str, from: usize, end: usize) -> Option<Atom> {
 }
 
 /// Hash of what stands between two atoms: white space alone counts as one space, white space beside
-/// other characters does not count. `None` where no name can go on: a line end, or too much.
+/// other characters does not count, a line end is white space. `None` where no name can go on: two line ends, or too
+/// much.
 fn hash_gap(gap: &str) -> Option<u64> {
     match gap {
         "" => return Some(1),
@@ -138,9 +139,11 @@ fn hash_gap(gap: &str) -> Option<u64> {
         return None;
     }
     let mut hash = 3u64;
-    let mut length = 0;
+    let (mut length, mut lines) = (0, 0);
     for c in gap.chars() {
-        if c == '\n' || c == '\r' {
+        // A name may be wrapped; behind an empty line something else begins.
+        lines += usize::from(c == '\n');
+        if lines > 1 {
             return None;
         }
         if !c.is_whitespace() {
@@ -354,7 +357,8 @@ mod tests {
         assert_eq!(find(&index, "(greta\tschmidt)"), [(1, 14, 0)]);
         assert_eq!(find(&index, "on LAPTOP-7Q2K$"), [(3, 14, 1)]);
         assert_eq!(find(&index, "so\u{301}ren SØREN O'Brien"), [(8, 22, 2)]);
-        assert!(find(&index, "greta schmidts, greta\nschmidt, laptop 7q2k, laptop-7q2kx").is_empty());
+        assert_eq!(find(&index, "greta\r\n   schmidt").len(), 1);
+        assert!(find(&index, "greta schmidts, greta\n\nschmidt, laptop 7q2k, laptop-7q2kx").is_empty());
     }
 
     #[test]

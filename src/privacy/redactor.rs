@@ -64,6 +64,7 @@ impl<'a> Redactor<'a> {
     pub fn into_tally(mut self) -> Tally {
         self.tally.take_plan(&self.stream, self.plan.slots());
         self.tally.take_kinds(self.values.renderer.counts());
+        self.tally.take_lints(self.values.renderer.lints());
         self.tally.found_in_text += self.values.found;
         self.tally
     }

@@ -25,4 +25,7 @@ pub trait Render {
     /// Treats `value` (plain text, without JSON quotes and escapes) as a value of `kind` and appends
     /// the replacement to `out` if there is one.
     fn render(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered;
+
+    /// Counts something that is worth knowing about the data, by the id of a lint.
+    fn lint(&mut self, _id: &'static str) {}
 }

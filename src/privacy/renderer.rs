@@ -4,6 +4,7 @@
 //!
 //! A direct-mapped cache of fixed size remembers recent replacements.
 
+use super::domain::is_consumer_domain;
 use super::generalize;
 use super::guid_decision::{self, Fate};
 use super::policy::model::Private;
@@ -12,6 +13,7 @@ use super::render::{Render, Rendered};
 use super::rules::{PlacePart, Rules};
 use super::{Dictionary, Leaf, Letter, Parts, Pseudonymizer, parse_guid};
 use crate::kind::Kind;
+use std::collections::BTreeMap;
 
 /// Slots of the cache, and bytes of a value and its replacement that one holds.
 const SLOTS: usize = 1 << 14;
@@ -35,6 +37,7 @@ pub struct Renderer<'r> {
     dictionary: &'r Dictionary,
     cache: Vec<Remembered>,
     counts: Vec<KindCounts>,
+    lints: BTreeMap<&'static str, u64>,
     inside: Option<Kind>,
 }
 
@@ -81,6 +84,7 @@ impl<'r> Renderer<'r> {
             dictionary,
             cache: vec![Remembered::EMPTY; SLOTS],
             counts: vec![KindCounts::default(); Kind::COUNT],
+            lints: BTreeMap::new(),
             inside: None,
         }
     }
@@ -98,6 +102,11 @@ impl<'r> Renderer<'r> {
     /// What became of the values, by kind.
     pub fn counts(&self) -> &[KindCounts] {
         &self.counts
+    }
+
+    /// How often each lint was found.
+    pub fn lints(&self) -> &BTreeMap<&'static str, u64> {
+        &self.lints
     }
 
     /// Says that the values to come stand in the text of a kept field of this kind (or no longer do).
@@ -305,6 +314,9 @@ impl<'r> Renderer<'r> {
         if text == value {
             return Rendered::Kept;
         }
+        if looks_like_ours(value) {
+            self.lint("token-lookalike");
+        }
         out.extend_from_slice(text.as_bytes());
         Rendered::Replaced
     }
@@ -326,7 +338,7 @@ impl<'r> Renderer<'r> {
                 }
                 return self.label(trimmed);
             }
-            Kind::ProxyAddress => return names.proxy_address(trimmed, self.parts_for(trimmed)),
+            Kind::ProxyAddress => return names.proxy_address(trimmed, self.composite()),
             Kind::Host => return names.host(trimmed),
             Kind::Domain | Kind::Partner => return self.domain(trimmed),
             Kind::TenantId if trimmed.contains('.') => return self.domain(trimmed),
@@ -388,7 +400,7 @@ impl<'r> Renderer<'r> {
             }
             return self.label(value);
         }
-        self.names.upn(value, self.parts_for(value))
+        self.names.upn(value, self.composite())
     }
 
     fn label(&self, value: &str) -> String {
@@ -406,16 +418,6 @@ impl<'r> Renderer<'r> {
     fn composite(&self) -> Parts {
         Parts { account: true, person: true, ..self.rules.parts() }
     }
-
-    fn parts_for(&self, value: &str) -> Parts {
-        let mut parts = self.composite();
-        if self.rules.keeps_consumer_mail()
-            && value.rsplit_once('@').is_some_and(|(_, domain)| is_consumer_domain(domain))
-        {
-            parts.domain = false;
-        }
-        parts
-    }
 }
 
 impl Render for Renderer<'_> {
@@ -423,6 +425,10 @@ impl Render for Renderer<'_> {
         let outcome = self.remembered(Way::Rule, kind, value, out, |own, out| own.treat(kind, value, out));
         self.count(kind, outcome);
         outcome
+    }
+
+    fn lint(&mut self, id: &'static str) {
+        *self.lints.entry(id).or_default() += 1;
     }
 }
 
@@ -436,6 +442,15 @@ pub fn is_nothing(value: &str) -> bool {
     inner.is_empty() && !value.contains('"')
         || inner.eq_ignore_ascii_case("null")
         || inner.eq_ignore_ascii_case("none")
+}
+
+/// Whether a raw value looks like one of our pseudonyms: it is an original like any other, and counted.
+/// Values that the cache knows are counted once.
+fn looks_like_ours(value: &str) -> bool {
+    let words =
+        |text: &str| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(super::is_token);
+    let guid = || parse_guid(value.trim()).is_some_and(|guid| guid[..2] == [0xfa, 0xde] && guid[6] >> 4 == 8);
+    words(value) || value.trim_end().ends_with(".example") || guid()
 }
 
 fn looks_like_login(value: &str) -> bool {
@@ -468,29 +483,6 @@ fn letter(kind: Kind) -> Letter {
     }
 }
 
-/// Domains where anybody has a mailbox; they tell nothing about an organization.
-const CONSUMER: [&str; 13] = [
-    "aol.com",
-    "gmail.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hotmail.com",
-    "icloud.com",
-    "live.com",
-    "msn.com",
-    "outlook.com",
-    "proton.me",
-    "web.de",
-    "yahoo.com",
-];
-
-/// Whether the domain is one of consumer mail.
-pub fn is_consumer_domain(domain: &str) -> bool {
-    let folded = domain.trim().to_ascii_lowercase();
-    CONSUMER.binary_search(&folded.as_str()).is_ok()
-}
-
 fn slot(kind: Kind, inside: Option<Kind>, value: &[u8]) -> usize {
     (mix(kind, inside, value) >> (64 - SLOTS.trailing_zeros())) as usize
 }
@@ -519,15 +511,6 @@ mod tests {
         for something in ["0", "nobody", "nullable", "-", "[\"\"]"] {
             assert!(!is_nothing(something), "{something}");
         }
-    }
-
-    #[test]
-    fn consumer_domains_are_sorted() {
-        assert!(CONSUMER.is_sorted());
-        // What stays readable is never learned as an original.
-        assert!(CONSUMER.iter().all(|domain| crate::privacy::learn::is_public_domain(domain)));
-        assert!(is_consumer_domain("GMail.com"));
-        assert!(!is_consumer_domain("contoso.com"));
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct RedactionReport {
     pub too_deep: u64,
     /// Drops at places beyond the limit of this report.
     pub unnamed: u64,
+    /// What is worth knowing about the data, by lint: `ambiguous-fold` is a text that was folded or cut and
+    /// stands for none or for several known values, `token-lookalike` a raw value that looks like a pseudonym.
+    pub lints: BTreeMap<Label, u64>,
 }
 
 /// Counts of one kind.
@@ -81,6 +84,11 @@ impl RedactionReport {
             outside_grammar,
             too_deep: tally.too_deep,
             unnamed,
+            lints: tally
+                .lints
+                .iter()
+                .map(|(lint, count)| Ok((Label::new(*lint)?, *count)))
+                .collect::<Result<_>>()?,
         })
     }
 }

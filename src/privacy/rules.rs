@@ -139,6 +139,7 @@ impl Rules {
         let parts = Parts {
             account: hides(Kind::Account),
             domain: hides(Kind::Domain),
+            consumer: !policy.keeps_consumer_mail(),
             host: hides(Kind::Host),
             person: hides(Kind::PersonName),
             org: hides(Kind::OrgUnit),

@@ -36,6 +36,8 @@ pub struct Tally {
     pub too_deep: u64,
     /// Places beyond the limit of the tally.
     pub unnamed: Counts,
+    /// What is worth knowing about the data, by lint.
+    pub lints: BTreeMap<&'static str, u64>,
 }
 
 /// Totals of a kind.
@@ -76,6 +78,13 @@ impl Tally {
         }
     }
 
+    /// Takes over the lints.
+    pub(super) fn take_lints(&mut self, lints: &BTreeMap<&'static str, u64>) {
+        for (lint, count) in lints {
+            *self.lints.entry(lint).or_default() += count;
+        }
+    }
+
     fn add_place(&mut self, at: (String, String), place: PlaceTally) {
         if self.places.len() >= MAX_PLACES && !self.places.contains_key(&at) {
             self.unnamed.add(&place.counts);
@@ -95,6 +104,7 @@ impl Tally {
         self.found_in_text += other.found_in_text;
         self.too_deep += other.too_deep;
         self.unnamed.add(&other.unnamed);
+        self.take_lints(&other.lints);
         for (at, place) in other.places {
             self.add_place(at, place);
         }

@@ -86,6 +86,8 @@ pub struct Parts {
     pub account: bool,
     /// Domains: after `@`, before `\`, DC runs.
     pub domain: bool,
+    /// Domains of consumer mail too, where domains are: `gmail.com`.
+    pub consumer: bool,
     /// Host names: `HOST$`, the host in a synchronization account, the leaf CN of a host.
     pub host: bool,
     /// The leaf CN of a person or of a group.
@@ -96,9 +98,11 @@ pub struct Parts {
 
 impl Parts {
     /// Every component.
-    pub const ALL: Parts = Parts { account: true, domain: true, host: true, person: true, org: true };
+    pub const ALL: Parts =
+        Parts { account: true, domain: true, consumer: true, host: true, person: true, org: true };
     /// No component: a composite stays as it is.
-    pub const NONE: Parts = Parts { account: false, domain: false, host: false, person: false, org: false };
+    pub const NONE: Parts =
+        Parts { account: false, domain: false, consumer: false, host: false, person: false, org: false };
 }
 
 /// Computes the pseudonyms of one incident. Pre-keyed and without state; share it between threads.

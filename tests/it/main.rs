@@ -5,6 +5,7 @@ mod program;
 mod shared;
 
 mod adversary;
+mod aliases;
 mod bundle;
 mod catalogue;
 mod cli;

@@ -41,6 +41,7 @@ fn parts(entry: &Value) -> Parts {
     Parts {
         account: has("account"),
         domain: has("domain"),
+        consumer: has("domain"),
         host: has("host"),
         person: has("person"),
         org: has("org"),

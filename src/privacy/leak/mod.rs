@@ -4,6 +4,8 @@
 //! looks at whole bytes, as they stand and with their encodings undone. A finding says entry,
 //! offset and kind, never the value. Memory is bounded by the window, time is linear.
 
+mod cut;
+mod dress;
 mod names;
 mod needles;
 mod shapes;
@@ -30,6 +32,9 @@ const CHUNK: usize = 1 << 20;
 /// the next window: longer than anything that is searched.
 const BEFORE: usize = 1 << 10;
 const AHEAD: usize = 8 << 10;
+
+/// Most encodings that are undone one over the other, beside the first.
+const DEPTH: u8 = 3;
 
 /// Most findings that one entry reports.
 const MOST: usize = 1000;
@@ -146,19 +151,37 @@ impl<'a> LeakCheck<'a> {
                 self.examine(&window[plain..from], |at| plain + at, &mut report);
                 plain = to;
             }
-            self.view(&region.view, &mut report);
+            self.view(&region.view, 0, &mut report);
         }
         self.examine(&window[plain..], |at| plain + at, &mut report);
-        for view in view::base64(window, vain) {
-            self.view(&view, &mut report);
-        }
-        if let Some(view) = view::without_nul(window) {
-            self.view(&view, &mut report);
+        let others = view::base64(window, vain)
+            .into_iter()
+            .chain(view::quoted(window))
+            .chain(view::joined(window))
+            .chain(view::without_nul(window));
+        for view in others {
+            self.view(&view, 0, &mut report);
         }
     }
 
-    fn view(&self, view: &View, report: &mut impl FnMut(usize, &'static str, bool)) {
-        self.examine(&view.bytes, |at| view.origin(at), report);
+    /// Looks at a view, and at the views of one that is escaped further.
+    fn view(&self, view: &View, depth: u8, report: &mut dyn FnMut(usize, &'static str, bool)) {
+        let mut report = |at: usize, what: &'static str, hard: bool| report(view.origin(at), what, hard);
+        self.examine(&view.bytes, |at| at, &mut report);
+        if depth == DEPTH || !(view.is_decoded() || view::is_escaped(&view.bytes)) {
+            return;
+        }
+        let bytes = &view.bytes;
+        let deeper = view::unescaped(bytes)
+            .into_iter()
+            .map(|region| region.view)
+            .chain(view::base64(bytes, &mut view::Vain::new()))
+            .chain(view::quoted(bytes))
+            .chain(view::joined(bytes))
+            .chain(view::without_nul(bytes));
+        for view in deeper {
+            self.view(&view, depth + 1, &mut report);
+        }
     }
 
     /// Searches the bytes of one view.
@@ -174,6 +197,10 @@ impl<'a> LeakCheck<'a> {
             private_addresses: self.private_addresses,
         };
         shapes.find(bytes, &mut |shape: Shape| report(origin(shape.start), shape.what, shape.known));
+        dress::find(bytes, self.dictionary.entities(), self.treated, |start, what, known| {
+            report(origin(start), what, known);
+        });
+        cut::find(bytes, self.dictionary, self.treated, |start, kind| report(origin(start), kind.id(), true));
         self.names.find(bytes, |hit: Hit| {
             // An employee number such as `c1036655` may be a group of digits of a GUID that stays; the
             // GUID as a whole is looked at as a shape.

@@ -160,6 +160,11 @@ impl Names {
         for (kind, text) in dictionary.originals().filter(|(kind, _)| treated.contains(*kind)) {
             let hard = hardness(text) == Hardness::Hard;
             add(text, kind, hard);
+            if kind == Kind::Upn {
+                // As SharePoint writes it in paths.
+                let path: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+                add(&path, kind, hard);
+            }
             if kind == Kind::PersonName {
                 for order in orders(text) {
                     add(&order, kind, hard);

@@ -338,7 +338,8 @@ impl Shapes<'_> {
             .take_while(|b| b.is_ascii_alphanumeric() || **b >= 0x80 || matches!(b, b'.' | b'-'))
             .count();
         let domain = std::str::from_utf8(&bytes[at + 1..at + 1 + length]).unwrap_or("?.x?");
-        let domain = domain.trim_end_matches(['.', '-']);
+        let (start, local) = behind_sentence(start, local);
+        let domain = before_sentence(domain).trim_end_matches(['.', '-']);
         if is_token(local) && domain.ends_with(".example") {
             return None;
         }
@@ -430,6 +431,25 @@ impl Announced {
                 report(separator + 1, "secret:sas", false);
             }
         }
+    }
+}
+
+/// An ASCII local part without the sentence in a script without spaces that stands before it.
+fn behind_sentence(start: usize, local: &str) -> (usize, &str) {
+    match local.char_indices().rev().find(|(_, c)| !c.is_ascii()) {
+        Some((at, c)) if super::super::lookup::is_ideograph(c) && at + c.len_utf8() < local.len() => {
+            (start + at + c.len_utf8(), &local[at + c.len_utf8()..])
+        }
+        _ => (start, local),
+    }
+}
+
+/// A domain whose last label begins in ASCII, without such a sentence behind it.
+fn before_sentence(domain: &str) -> &str {
+    let label = domain.rfind('.').map_or(0, |dot| dot + 1);
+    match domain[label..].char_indices().find(|(_, c)| !c.is_ascii()) {
+        Some((at, c)) if at > 0 && super::super::lookup::is_ideograph(c) => &domain[..label + at],
+        _ => domain,
     }
 }
 

@@ -18,6 +18,11 @@ impl View {
         View { bytes, marks: vec![(0, at), (0, at)] }
     }
 
+    /// Whether the bytes came out of base64: they may hold any encoding again.
+    pub fn is_decoded(&self) -> bool {
+        self.marks.len() == 2 && self.marks[0] == self.marks[1]
+    }
+
     fn push(&mut self, bytes: &[u8], from: usize, next: usize) {
         self.bytes.extend_from_slice(bytes);
         if next - from != bytes.len() {
@@ -29,11 +34,7 @@ impl View {
     pub fn origin(&self, position: usize) -> usize {
         let mark = self.marks.partition_point(|mark| mark.0 <= position).saturating_sub(1);
         let (view, window) = self.marks[mark];
-        if self.marks.len() == 2 && self.marks[0] == self.marks[1] {
-            window
-        } else {
-            window + (position - view)
-        }
+        if self.is_decoded() { window } else { window + (position - view) }
     }
 }
 
@@ -106,8 +107,8 @@ fn escape(window: &[u8], at: usize) -> (usize, Escape) {
         let alone = after - at == 1;
         let kind = match window.get(after) {
             Some(b'"' | b'/') => Escape::Simple,
-            Some(b'u' | b'n' | b'r' | b't') => Escape::Other,
-            _ if alone && hex(window, after, 2).is_none_or(|byte| byte < 0x80) => Escape::None,
+            Some(b'u' | b'n' | b'r' | b't' | b',' | b'+' | b'#' | b'=' | b';' | b'\'') => Escape::Other,
+            _ if alone && hex(window, after, 2).is_none_or(|byte| byte < 0x80 && !is_special(byte)) => Escape::None,
             _ => Escape::Other,
         };
         return (after, kind);
@@ -118,6 +119,149 @@ fn escape(window: &[u8], at: usize) -> (usize, Escape) {
         _ => reference(window, at, &mut scratch),
     };
     end.map_or((at + 1, Escape::None), |end| (end, Escape::Other))
+}
+
+/// Whether distinguished names and filters write a character as its hex digits.
+fn is_special(byte: u32) -> bool {
+    byte < 0x80 && b"\"#()*+,;<=>@.".contains(&(byte as u8))
+}
+
+/// Views of quoted-printable stretches, soft line breaks included.
+pub(super) fn quoted(window: &[u8]) -> Vec<View> {
+    let mut regions: Vec<(usize, usize)> = Vec::new();
+    let text = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+    for at in memchr::memchr_iter(b'=', window) {
+        let escape = match hex(window, at + 1, 2) {
+            Some(code) if code < 0x80 => {
+                let digit = window.get(at + 3).is_some_and(u8::is_ascii_digit);
+                code == 0x3d || code == 0x40 && at > 0 && text(window.get(at - 1)) && !digit
+            }
+            Some(_) => {
+                hex(window, at + 4, 2).is_some() && window.get(at + 3) == Some(&b'=') || in_word(window, at)
+            }
+            None => matches!(window.get(at + 1), Some(b'\n' | b'\r')),
+        };
+        if escape {
+            reach(window, at, &mut regions);
+        }
+    }
+    regions.into_iter().map(|(from, to)| unquote(window, from, to)).collect()
+}
+
+/// Views in which a line goes on that was broken behind ten spaces or more, as lists of PowerShell are.
+pub(super) fn joined(window: &[u8]) -> Vec<View> {
+    let mut regions: Vec<(usize, usize)> = Vec::new();
+    for at in memchr::memmem::find_iter(window, b"\n          ") {
+        reach(window, at, &mut regions);
+    }
+    let join = |(from, to): (usize, usize)| {
+        let mut view = View::new(from);
+        let mut at = from;
+        while at < to {
+            let spaces = match window[at] {
+                b'\n' => window[at + 1..to].iter().take_while(|b| **b == b' ').count(),
+                _ => 0,
+            };
+            // Behind a key another value begins.
+            let line = window[at + 1 + spaces..to].split(|b| *b == b'\n').next().unwrap_or_default();
+            if spaces >= 10 && !line.windows(3).any(|w| w == b" : ") {
+                view.push(b"", at, at + 1 + spaces);
+                at += 1 + spaces;
+            } else {
+                if !(window[at] == b'\r' && window.get(at + 1) == Some(&b'\n')) {
+                    view.push(&window[at..=at], at, at + 1);
+                } else {
+                    view.push(b"", at, at + 1);
+                }
+                at += 1;
+            }
+        }
+        view
+    };
+    regions.into_iter().map(join).collect()
+}
+
+fn reach(window: &[u8], at: usize, regions: &mut Vec<(usize, usize)>) {
+    let from = open(window, at.saturating_sub(REACH));
+    let to = close(window, (at + REACH).min(window.len()));
+    match regions.last_mut() {
+        Some(last) if last.1 >= from => last.1 = last.1.max(to),
+        _ => regions.push((from, to)),
+    }
+}
+
+/// Whether a mail header's word in Q encoding is open here.
+fn in_word(window: &[u8], at: usize) -> bool {
+    let before = &window[at.saturating_sub(76)..at];
+    let open = before.windows(3).rposition(|w| matches!(w, b"?Q?" | b"?q?"));
+    open.is_some_and(|open| !before[open + 3..].windows(2).any(|w| w == b"?="))
+}
+
+fn unquote(window: &[u8], from: usize, to: usize) -> View {
+    let mut view = View::new(from);
+    let bytes = &window[..to];
+    let mut at = from;
+    // Inside `=?charset?Q?…?=` an underscore is a space.
+    let mut header = false;
+    while at < to {
+        let rest = &bytes[at..];
+        header = (header || rest.starts_with(b"?Q?") || rest.starts_with(b"?q?")) && !rest.starts_with(b"?=");
+        let blank = rest[1..].iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+        at = match rest[0] {
+            b'=' if rest.get(1 + blank) == Some(&b'\n') => {
+                view.push(b"", at, at + 2 + blank);
+                at + 2 + blank
+            }
+            b'=' if hex(bytes, at + 1, 2).is_some_and(|code| code >= 0x80)
+                || !rest.get(3).is_some_and(u8::is_ascii_digit) && hex(bytes, at + 1, 2).is_some() =>
+            {
+                octets(bytes, at, b'=', header, &mut view)
+            }
+            b'_' if header => {
+                view.push(b" ", at, at + 1);
+                at + 1
+            }
+            byte => {
+                view.push(&[byte], at, at + 1);
+                at + 1
+            }
+        };
+    }
+    view
+}
+
+/// Bytes written as `mark` and two hex digits each: characters of UTF-8, or else of Latin-1 where `latin`
+/// says so.
+fn octets(bytes: &[u8], at: usize, mark: u8, latin: bool, view: &mut View) -> usize {
+    let (mut at, mut run) = (at, Vec::new());
+    while bytes.get(at + 3 * run.len()) == Some(&mark)
+        && let Some(byte) = hex(bytes, at + 3 * run.len() + 1, 2)
+    {
+        run.push(byte as u8);
+    }
+    for chunk in run.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            view.push(c.encode_utf8(&mut [0; 4]).as_bytes(), at, at + 3 * c.len_utf8());
+            at += 3 * c.len_utf8();
+        }
+        for byte in chunk.invalid() {
+            match latin {
+                true => view.push(char::from(*byte).encode_utf8(&mut [0; 4]).as_bytes(), at, at + 3),
+                false => view.push(&bytes[at..at + 3], at, at + 3),
+            }
+            at += 3;
+        }
+    }
+    at
+}
+
+/// Whether a view holds further escapes, so that it is worth another one.
+pub(super) fn is_escaped(bytes: &[u8]) -> bool {
+    memchr::memchr3_iter(b'%', b'&', b'\\', bytes).any(|at| match bytes[at] {
+        b'%' => hex(bytes, at + 1, 2).is_some(),
+        b'&' => bytes[at..].iter().take(10).any(|b| *b == b';'),
+        _ => bytes.get(at + 1) == Some(&b'u') && hex(bytes, at + 2, 4).is_some(),
+    })
 }
 
 /// The border of a stretch, moved outwards so that no identifier is cut.
@@ -189,7 +333,7 @@ fn backslash(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
                 return Some(next);
             }
         }
-        Some(byte @ (b'"' | b'/')) => {
+        Some(byte @ (b'"' | b'/' | b',' | b'+' | b'#' | b'=' | b';' | b'\'')) => {
             view.push(&[*byte], at, after + 1);
             return Some(after + 1);
         }
@@ -199,6 +343,11 @@ fn backslash(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
         }
         _ if count == 1 => {
             if let Some(byte) = hex(bytes, after, 2).filter(|byte| *byte >= 0x80) {
+                view.push(&[byte as u8], at, after + 2);
+                return Some(after + 2);
+            }
+            if let Some(byte) = hex(bytes, after, 2).filter(|byte| is_special(*byte))
+            {
                 view.push(&[byte as u8], at, after + 2);
                 return Some(after + 2);
             }
@@ -214,6 +363,9 @@ fn percent(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
     let start =
         if hex(bytes, at + 1, 2) == Some(0x25) && hex(bytes, at + 3, 2).is_some() { at + 2 } else { at };
     let byte = hex(bytes, start + 1, 2)?;
+    if start == at {
+        return Some(octets(bytes, at, b'%', true, view));
+    }
     view.push(&[byte as u8], at, start + 3);
     Some(start + 3)
 }
@@ -227,6 +379,19 @@ fn reference(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
         "gt" => '>',
         "quot" => '"',
         "apos" => '\'',
+        "commat" => '@',
+        "nbsp" => ' ',
+        "oslash" => 'ø',
+        "Oslash" => 'Ø',
+        "szlig" => 'ß',
+        "aelig" => 'æ',
+        "AElig" => 'Æ',
+        _ if accented(name).is_some() => {
+            // A letter and its accent, two characters.
+            let text: String = accented(name).into_iter().flatten().collect();
+            view.push(text.as_bytes(), at, end + 1);
+            return Some(end + 1);
+        }
         _ => {
             let digits = name.strip_prefix('#')?;
             let code = match digits.strip_prefix(['x', 'X']) {
@@ -238,6 +403,22 @@ fn reference(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
     };
     view.push(c.encode_utf8(&mut [0; 4]).as_bytes(), at, end + 1);
     Some(end + 1)
+}
+
+/// A letter and its combining accent, by the name that HTML has for both: `eacute`.
+fn accented(name: &str) -> Option<[char; 2]> {
+    let letter = name.chars().next().filter(char::is_ascii_alphabetic)?;
+    let accent = match &name[1..] {
+        "grave" => '\u{300}',
+        "acute" => '\u{301}',
+        "circ" => '\u{302}',
+        "tilde" => '\u{303}',
+        "uml" => '\u{308}',
+        "ring" => '\u{30a}',
+        "cedil" => '\u{327}',
+        _ => return None,
+    };
+    Some([letter, accent])
 }
 
 /// Fewest characters of a stretch that is tried as base64.

@@ -2,7 +2,7 @@
 
 use super::super::dictionary::Dictionary;
 use super::super::vocabulary::is_stop_word;
-use super::span::{Span, What, is_word_byte, rank, word_at, word_before};
+use super::span::{Span, What, before_script, behind_script, is_word_byte, rank, word_at, word_before};
 use crate::kind::Kind;
 
 /// Ends of file names: what has one behind a backslash is a path.
@@ -105,6 +105,12 @@ fn netbios(
     while right > after && matches!(bytes[right - 1], b'.' | b'-') {
         right -= 1;
     }
+    if left < at {
+        left = behind_script(bytes, left, at);
+    }
+    let script = before_script(bytes, after, right);
+    let cut = script < right;
+    right = script;
     if left == at || right == after || !text.is_char_boundary(left) || !text.is_char_boundary(right) {
         return;
     }
@@ -123,7 +129,7 @@ fn netbios(
         if matches!(before, b'\\' | b'/' | b'%' | b'$')
             || drive
             || bytes.get(right) == Some(&b'\\')
-            || word_at(bytes, right)
+            || (!cut && word_at(bytes, right))
         {
             return;
         }

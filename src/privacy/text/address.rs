@@ -107,7 +107,9 @@ fn tail(bytes: &[u8], stop: usize, most: u32) -> (Kind, usize) {
 pub(crate) fn folded_v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
     let mut at = start;
     while at < end {
-        if !bytes[at].is_ascii_digit() || ascii_before(bytes, at) {
+        let glued =
+            at > start && bytes[at - 1].is_ascii_alphabetic() && !matches!(bytes[at - 1], b'v' | b'V');
+        if !bytes[at].is_ascii_digit() || (ascii_before(bytes, at) && !glued) {
             at += 1;
             continue;
         }
@@ -119,7 +121,12 @@ pub(crate) fn folded_v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<
             let named = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_alphabetic();
             let counted = at > start + 1 && bytes[at - 1] == separator && bytes[at - 2].is_ascii_digit();
             let address = Ipv4Addr::from(octets);
-            if !counted && !ascii_at(bytes, stop) && (named || address.is_private()) {
+            // A letter stands glued only before an address that can be nothing else.
+            let fits = match glued {
+                true => stop - at >= 9,
+                false => named || address.is_private(),
+            };
+            if !counted && !ascii_at(bytes, stop) && fits {
                 spans.push(Span {
                     start: at,
                     end: stop,

@@ -78,6 +78,7 @@ pub(crate) fn at(text: &str, floor: usize, equals: usize, spans: &mut Vec<Span>)
             Some((next_name, next_equals)) if next_equals - start < WHOLE => {
                 (name, equals) = (next_name, next_equals)
             }
+            _ if is_connector(&bytes[equals + 1..]) => break equals + 51,
             _ => break last_end(text, equals + 1, stop, domain),
         }
     };

@@ -1,6 +1,7 @@
 //! Domain and host names: below a learned domain, or below a suffix under which every label is a tenant.
 
 use super::super::dictionary::Dictionary;
+use super::dress;
 use super::span::{Span, What, is_word_byte, rank, word_at, word_before};
 use crate::kind::Kind;
 
@@ -43,6 +44,40 @@ pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionar
         }
         if let Some(kind) = name_kind(&text[from..stop], dictionary) {
             spans.push(Span { start: from, end: stop, rank: rank::HOST, what: What::Value(kind) });
+            if kind == Kind::Domain {
+                dress::canonical(text, from, stop, spans);
+            }
+        }
+    }
+}
+
+/// A host below a learned domain, written with dashes: `dc01-corp-contoso-com`. What could be two names
+/// is one: the longest learned domain at the end counts.
+pub(crate) fn folded(text: &str, start: usize, end: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
+    let bytes = text.as_bytes();
+    let part = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let mut at = start;
+    while at < end {
+        let length = bytes[at..end].iter().take_while(|b| part(**b)).count();
+        let (from, stop) = (at, at + length);
+        at = stop + 1;
+        let Some(last) = bytes[from..stop].iter().rposition(|b| *b == b'-').map(|dash| from + dash) else {
+            continue;
+        };
+        if length > 253
+            || word_before(bytes, from)
+            || word_at(bytes, stop)
+            || !dictionary.is_domain_end(&text[last + 1..stop])
+        {
+            continue;
+        }
+        for dash in memchr::memchr_iter(b'-', &bytes[from..last]).map(|dash| from + dash) {
+            let domain = &text[dash + 1..stop];
+            if dash > from && dictionary.domain(&domain.replace('-', ".")).is_some() {
+                let what = What::FoldedHost(domain.len() as u8);
+                spans.push(Span { start: from, end: stop, rank: rank::HOST, what });
+                break;
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::dictionary::Dictionary;
 use super::super::entity;
-use super::context;
 use super::span::{Span, What, ascii_at, ascii_before, rank};
+use super::{context, dress};
 use crate::kind::Kind;
 
 /// Dashed GUIDs of a run: every first dash is tried once.
@@ -48,10 +48,14 @@ pub(crate) fn plain_guids(
     let mut at = start;
     while at + 32 <= end {
         let length = bytes[at..end].iter().take_while(|b| b.is_ascii_hexdigit()).count();
-        if length == 32 && !ascii_before(bytes, at) && !ascii_at(bytes, at + 32) {
+        // `0x` is a mark, no part of the number.
+        let marked = at >= 2 && bytes[at - 2..at].eq_ignore_ascii_case(b"0x") && !ascii_before(bytes, at - 2);
+        if length == 32 && (marked || !ascii_before(bytes, at)) && !ascii_at(bytes, at + 32) {
             let learned = entity::guid_of_text(&text[at..at + 32])
                 .is_some_and(|guid| dictionary.entities().contains_any(&guid));
-            if learned || (context::is_object(bytes, at) && !context::is_trace(bytes, at)) {
+            if dress::packed(text, at, dictionary) {
+                spans.push(Span { start: at, end: at + 32, rank: rank::GUID, what: What::Packed });
+            } else if learned || (context::is_object(bytes, at) && !context::is_trace(bytes, at)) {
                 spans.push(Span {
                     start: at,
                     end: at + 32,

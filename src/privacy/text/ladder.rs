@@ -1,7 +1,5 @@
-//! The decoder ladder: text inside text. A stretch is decoded, scanned as text of its own, and if
-//! anything was replaced, encoded again the way it came; else its bytes stay as they are.
-//!
-//! Rungs so far: percent escapes in a run, and a text that as a whole is JSON.
+//! A text that as a whole is JSON: its strings are decoded, scanned as texts of their own, and if
+//! anything was replaced, encoded again; else its bytes stay as they are.
 
 use super::super::render::Render;
 use super::super::secrets;
@@ -9,78 +7,6 @@ use super::{Place, TextEngine, context};
 
 /// Most encodings that are taken off.
 const DEPTH: u8 = 3;
-
-/// Scans a run with percent escapes.
-pub(super) fn percent(
-    engine: &TextEngine<'_>,
-    found: &str,
-    place: Place,
-    render: &mut dyn Render,
-    out: &mut Vec<u8>,
-) -> u64 {
-    let bytes = found.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    // What stood escaped stays escaped; so does everything that a URL cannot hold.
-    let mut escaped = [false; 256];
-    let mut at = 0;
-    while at < bytes.len() {
-        let pair = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let byte = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        match byte {
-            Some(byte) => {
-                decoded.push(byte);
-                escaped[byte as usize] = true;
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    let (Ok(text), true) = (std::str::from_utf8(&decoded), place.depth < DEPTH) else {
-        return plain(engine, found, place, render, out);
-    };
-    let mut fresh = Vec::new();
-    let deeper = Place { depth: place.depth + 1, announced: false };
-    let replaced = engine.scan_at(text, deeper, render, &mut fresh);
-    if replaced == 0 {
-        out.extend_from_slice(bytes);
-        return 0;
-    }
-    for byte in fresh {
-        let unsafe_byte = !(byte.is_ascii_alphanumeric() || b"-._~:/@+$#\\%[]".contains(&byte));
-        if escaped[byte as usize] || unsafe_byte {
-            out.push(b'%');
-            out.extend(format!("{byte:02X}").bytes());
-        } else {
-            out.push(byte);
-        }
-    }
-    replaced
-}
-
-/// A run whose escapes give no text: its shapes were overruled by the escape, so names are all that is left.
-fn plain(
-    engine: &TextEngine<'_>,
-    found: &str,
-    place: Place,
-    render: &mut dyn Render,
-    out: &mut Vec<u8>,
-) -> u64 {
-    let mut replaced = 0;
-    for piece in found.split_inclusive('%') {
-        let text = piece.trim_end_matches('%');
-        replaced += if text.is_empty() || text.len() == found.len() {
-            out.extend_from_slice(text.as_bytes());
-            0
-        } else {
-            engine.scan_at(text, Place { depth: DEPTH, announced: place.announced }, render, out)
-        };
-        out.resize(out.len() + piece.len() - text.len(), b'%');
-    }
-    replaced
-}
 
 /// Scans a text that is a JSON object, array or string as a whole. `None` if it is not.
 pub(super) fn json(

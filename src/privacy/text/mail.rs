@@ -1,7 +1,7 @@
 //! Mail addresses and UPNs, guests and glued object ids included.
 
 use super::super::dictionary::Dictionary;
-use super::span::{Span, What, is_word_byte, rank, word_at};
+use super::span::{Span, What, before_script, behind_script, is_word_byte, rank, word_at};
 use crate::kind::Kind;
 
 /// Longest local part and longest domain in bytes.
@@ -23,6 +23,9 @@ pub(crate) fn at(bytes: &[u8], from: usize, at: usize, spans: &mut Vec<Span>) ->
     while start > floor && is_local(bytes[start - 1]) {
         start -= 1;
     }
+    if start < at {
+        start = behind_script(bytes, start, at);
+    }
     // Punctuation does not start an address: quotes, braces, dots of a sentence.
     while start < at && !(is_word_byte(bytes[start]) || bytes[start] == b'_' || bytes[start] == b'$') {
         start += 1;
@@ -31,6 +34,10 @@ pub(crate) fn at(bytes: &[u8], from: usize, at: usize, spans: &mut Vec<Span>) ->
     while end < bytes.len() && end - at <= DOMAIN && is_domain(bytes[end]) {
         end += 1;
     }
+    let label = bytes[at + 1..end].iter().rposition(|b| *b == b'.').map_or(at + 1, |dot| at + 2 + dot);
+    let cut = before_script(bytes, label, end);
+    let joined = cut == end;
+    end = cut;
     while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-') {
         end -= 1;
     }
@@ -47,7 +54,7 @@ pub(crate) fn at(bytes: &[u8], from: usize, at: usize, spans: &mut Vec<Span>) ->
         return None;
     }
     // A character boundary on both sides: words are never cut inside a longer character.
-    if word_at(bytes, end) {
+    if joined && word_at(bytes, end) {
         return None;
     }
     // The UPN of a deleted user has the 32 hex digits of its object id glued before it.
@@ -77,7 +84,13 @@ pub(crate) fn at_realm(
     let realm = bytes[at + 1..].iter().take(64).take_while(|b| is_word_byte(**b) || **b == b'-').count();
     let end = at + 1 + realm;
     let whole = text.get(start..at).is_some_and(|local| local.contains(char::is_alphanumeric));
-    if !whole || !dictionary.is_domain_label(text.get(at + 1..end)?) {
+    let name = text.get(at + 1..end)?;
+    // A realm that nobody taught is written in capitals.
+    let shouted = (3..=15).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
+        && name.bytes().filter(u8::is_ascii_uppercase).count() >= 3
+        && !matches!(bytes.get(end), Some(b'@' | b'.' | b'_'));
+    if !whole || !(shouted || dictionary.is_domain_label(name)) {
         return None;
     }
     spans.push(Span { start, end, rank: rank::MAIL, what: What::Value(Kind::Upn) });
@@ -108,7 +121,9 @@ mod tests {
         for (text, found) in [
             ("x bo@CORP.", "bo@CORP"),
             ("(b.o$@corp)", "b.o$@corp"),
-            ("bo@OTHER", ""),
+            ("bo@OTHER", "bo@OTHER"),
+            ("bo@Other", ""),
+            ("bo@V2", ""),
             ("@corp", ""),
             ("é@", ""),
         ] {

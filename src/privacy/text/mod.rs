@@ -4,16 +4,22 @@
 //! value goes through [`Render`], which knows the policy; time is linear in the text, whatever it
 //! holds; nothing found is ever written where the renderer does not say so.
 //!
-//! Encoded text is decoded, scanned and encoded again by the same way (`ladder.rs`).
+//! Encoded text is decoded, scanned and encoded again the same way: text that is JSON as a whole in
+//! `ladder.rs`, values that stand encoded inside a text in `encoded.rs`.
 
 mod account;
 mod address;
+mod base64;
 mod context;
+mod cut;
 mod dn;
+mod dress;
+mod encoded;
 mod host;
 mod id;
 mod ladder;
 mod mail;
+mod rungs;
 mod shapes;
 mod span;
 mod words;
@@ -56,12 +62,14 @@ impl<'a> TextEngine<'a> {
         }
         let mut spans: Vec<Span> = Vec::new();
         shapes::find(text, self.dictionary, &mut spans);
+        let mut fresh = Vec::new();
+        encoded::add(self, text, place, render, &mut spans, &mut fresh);
         span::resolve(&mut spans);
         let mut replaced = 0;
         let mut at = 0;
         for span in &spans {
             replaced += self.names(text, at, span.start, place, render, out);
-            replaced += self.span(text, span, place, render, out);
+            replaced += self.span(text, span, &fresh, render, out);
             at = span.end;
         }
         replaced + self.names(text, at, text.len(), place, render, out)
@@ -88,6 +96,7 @@ impl<'a> TextEngine<'a> {
                 out.truncate(before);
                 (at, shorter) = (name.start, name.end);
             } else {
+                out.extend_from_slice(line_break(&text[name.start..name.end]).as_bytes());
                 (at, shorter) = (name.end, usize::MAX);
                 copied = at;
             }
@@ -97,7 +106,14 @@ impl<'a> TextEngine<'a> {
     }
 
     /// Writes what became of a span.
-    fn span(&self, text: &str, span: &Span, place: Place, render: &mut dyn Render, out: &mut Vec<u8>) -> u64 {
+    fn span(
+        &self,
+        text: &str,
+        span: &Span,
+        fresh: &[Vec<u8>],
+        render: &mut dyn Render,
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let found = &text[span.start..span.end];
         match span.what {
             What::Secret(what) => {
@@ -133,6 +149,19 @@ impl<'a> TextEngine<'a> {
                 }
                 replaced
             }
+            What::Packed => {
+                let octets: Vec<&str> = (0..found.len() / 2).map(|at| &found[2 * at..2 * at + 2]).collect();
+                let mut fresh = Vec::new();
+                let replaced = treat(Kind::ObjectId, &octets.join(" "), found, render, &mut fresh);
+                let spaced = !fresh.starts_with(b"[");
+                out.extend(fresh.into_iter().filter(|b| !spaced || *b != b' '));
+                replaced
+            }
+            What::FoldedHost(domain) => {
+                let (host, domain) = found.split_at(found.len() - usize::from(domain));
+                let name = format!("{}.{}", host.trim_end_matches('-'), domain.replace('-', "."));
+                treat(Kind::Host, &name, found, render, out)
+            }
             What::FoldedUpn => match self.dictionary.unfold(found) {
                 Some(original) => {
                     let mut fresh = Vec::new();
@@ -140,9 +169,15 @@ impl<'a> TextEngine<'a> {
                     out.extend(fresh.iter().map(|b| if *b == b'@' { b'_' } else { *b }));
                     replaced
                 }
-                None => treat(Kind::Account, found, found, render, out),
+                None => {
+                    render.lint(cut::AMBIGUOUS);
+                    treat(Kind::Account, found, found, render, out)
+                }
             },
-            What::Percent => ladder::percent(self, found, place, render, out),
+            What::Fresh(at) => {
+                out.extend_from_slice(fresh.get(at as usize).map_or(b"[redacted:text]", Vec::as_slice));
+                1
+            }
             What::Keep => {
                 out.extend_from_slice(found.as_bytes());
                 0
@@ -162,6 +197,14 @@ pub(super) fn secrets_of(text: &str, dictionary: &Dictionary) -> Vec<super::secr
         _ => None,
     };
     spans.iter().filter_map(secret).collect()
+}
+
+/// The line break inside a wrapped name, with the indent behind it: it stays, behind the replacement.
+fn line_break(name: &str) -> &str {
+    let Some(at) = memchr::memchr(b'\n', name.as_bytes()) else { return "" };
+    let from = name[..at].trim_ascii_end().len();
+    let rest = &name[at..];
+    &name[from..at + rest.len() - rest.trim_ascii_start().len()]
 }
 
 /// Asks the renderer and writes: the value's replacement, or `found` where the value is kept.

@@ -4,10 +4,9 @@
 use super::super::dictionary::Dictionary;
 use super::super::secrets::{self, Secret};
 use super::span::{
-    AT, BACKSLASH, CLASS, COLON, DASH, DIGIT, DOT, LETTER, PERCENT, PLUS, RUN, SLASH, Span, UNDERSCORE, What,
-    rank,
+    AT, BACKSLASH, CLASS, COLON, DASH, DIGIT, DOT, LETTER, PLUS, RUN, SLASH, Span, UNDERSCORE, What, rank,
 };
-use super::{account, address, dn, host, id, mail};
+use super::{account, address, dn, dress, host, id, mail};
 
 /// Collects secrets and typed shapes of a text, overlaps included.
 pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
@@ -73,6 +72,9 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
         id::plain_guids(text, start, end, dictionary, spans);
     }
     if bits & !(RUN | LETTER | DIGIT) == 0 {
+        if end - start == 2 {
+            dress::spaced(text, start, dictionary, spans);
+        }
         return;
     }
     if has(AT) {
@@ -104,8 +106,15 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
     if dashes >= 3 || (has(UNDERSCORE | DIGIT) && count(b'_') >= 3) {
         address::folded_v4(bytes, start, end, spans);
     }
-    if has(DOT | DIGIT) && count(b'.') >= 3 {
+    let dots = if has(DOT | DIGIT) { count(b'.') } else { 0 };
+    if dots >= 3 {
         address::v4(bytes, start, end, spans);
+        if dots >= 5 {
+            dress::reverse(bytes, start, end, spans);
+        }
+    }
+    if dots >= 2 && end - start >= 14 {
+        dress::dotted_macs(bytes, start, end, spans);
     }
     if has(COLON) {
         let colons = count(b':');
@@ -120,7 +129,13 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
     if dashes >= 2 {
         host::exported(bytes, start, end, spans);
     }
+    if has(DASH | LETTER) && end - start >= 8 {
+        host::folded(text, start, end, dictionary, spans);
+    }
     if has(BACKSLASH) {
+        if end - start >= 48 {
+            dress::octets(bytes, start, end, spans);
+        }
         account::backslashes(text, start, end, dictionary, spans);
     }
     if has(SLASH) {
@@ -131,9 +146,6 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
         while at < end {
             at = if bytes[at] == b'+' { address::phone(bytes, at, spans) } else { at + 1 };
         }
-    }
-    if has(PERCENT) && has_escape(&bytes[start..end]) {
-        spans.push(Span { start, end, rank: rank::PERCENT, what: What::Percent });
     }
 }
 
@@ -178,9 +190,4 @@ fn floor(bytes: &[u8], from: usize) -> usize {
         floor -= 1;
     }
     floor
-}
-
-/// Whether the bytes hold `%` and two hex digits.
-fn has_escape(bytes: &[u8]) -> bool {
-    bytes.windows(3).any(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit())
 }

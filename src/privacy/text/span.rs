@@ -2,6 +2,7 @@
 //! run splitter.
 
 use crate::kind::Kind;
+use crate::privacy::lookup::is_ideograph;
 
 /// What a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +17,12 @@ pub(crate) enum What {
     FoldedAddress(u8),
     /// A path segment that a UPN was folded into.
     FoldedUpn,
-    /// A run with percent escapes: scanned decoded.
-    Percent,
+    /// A host name with a dash for each dot; so many bytes of it are the learned domain.
+    FoldedHost(u8),
+    /// 32 hex digits that are the little-endian bytes of a GUID.
+    Packed,
+    /// A value in another encoding, whose replacement is ready: its number.
+    Fresh(u32),
     /// Looks like something and is not (a version, say): nothing of lower rank applies.
     Keep,
 }
@@ -35,7 +40,7 @@ pub(crate) struct Span {
 /// Ranks in order of priority.
 pub(crate) mod rank {
     pub const SECRET: u8 = 1;
-    pub const PERCENT: u8 = 2;
+    pub const ENCODED: u8 = 2;
     pub const DN: u8 = 3;
     pub const MAIL: u8 = 4;
     pub const SID: u8 = 5;
@@ -82,7 +87,6 @@ pub(crate) const DASH: u16 = 128;
 pub(crate) const UNDERSCORE: u16 = 256;
 pub(crate) const SLASH: u16 = 512;
 pub(crate) const PLUS: u16 = 1024;
-pub(crate) const PERCENT: u16 = 2048;
 
 /// Class bits of every byte. Bytes with [`RUN`] make up runs; white space, quotes, brackets, `,`,
 /// `;`, `=`, `|`, `&` and `?` end them. Bytes above 0x7f count as letters.
@@ -104,8 +108,7 @@ const fn classes() -> [u16; 256] {
             b'_' => RUN | UNDERSCORE,
             b'/' => RUN | SLASH,
             b'+' => RUN | PLUS,
-            b'%' => RUN | PERCENT,
-            b'#' | b'$' => RUN,
+            b'%' | b'#' | b'$' => RUN,
             _ => 0,
         };
         at += 1;
@@ -137,6 +140,28 @@ pub(crate) fn ascii_before(bytes: &[u8], at: usize) -> bool {
 /// Whether a letter or digit of ASCII stands at `at`.
 pub(crate) fn ascii_at(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Where an ASCII value that ends at `to` starts: behind the last character of a script without spaces,
+/// which belongs to the sentence around it. `from` where the value has none, or ends in one.
+pub(crate) fn behind_script(bytes: &[u8], from: usize, to: usize) -> usize {
+    if bytes[from..to].is_ascii() || !bytes[to - 1].is_ascii() {
+        return from;
+    }
+    let Ok(text) = std::str::from_utf8(&bytes[from..to]) else { return from };
+    let last = text.char_indices().rev().find(|(_, c)| !c.is_ascii());
+    last.filter(|(_, c)| is_ideograph(*c)).map_or(from, |(at, c)| from + at + c.len_utf8())
+}
+
+/// Where an ASCII value that starts at `from` ends: before the first such character. `to` where the value
+/// has none, or starts with one.
+pub(crate) fn before_script(bytes: &[u8], from: usize, to: usize) -> usize {
+    if from >= to || bytes[from..to].is_ascii() || !bytes[from].is_ascii() {
+        return to;
+    }
+    let Ok(text) = std::str::from_utf8(&bytes[from..to]) else { return to };
+    let first = text.char_indices().find(|(_, c)| !c.is_ascii());
+    first.filter(|(_, c)| is_ideograph(*c)).map_or(to, |(at, _)| from + at)
 }
 
 #[cfg(test)]

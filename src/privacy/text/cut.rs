@@ -1,0 +1,129 @@
+//! Values that a column or an output cut off: a beginning of at least eight characters before `…` or
+//! `...` stands for the one learned value that goes on like this. Where several do, or the text has an
+//! `@` and none does, it gets a token of its own, and that is counted.
+
+use super::super::dictionary::Dictionary;
+use super::super::lookup::fold_word;
+use super::super::render::Render;
+use super::super::vocabulary::is_stop_word;
+use super::encoded::Find;
+use super::span::{is_word_byte, rank};
+use super::treat;
+use crate::kind::Kind;
+use memchr::memmem::Finder;
+use std::sync::OnceLock;
+
+/// Fewest characters of a beginning.
+const SHORTEST: usize = 8;
+
+/// Most words of a name that stand before the cut, and longest stretch that is looked at, in bytes.
+const WORDS: usize = 4;
+const LONGEST: usize = 128;
+
+/// Counted when a text that was cut or folded stands for none or for several learned values.
+pub(super) const AMBIGUOUS: &str = "ambiguous-fold";
+
+/// Adds the values that were cut off in a text.
+pub(super) fn find(text: &str, dictionary: &Dictionary, render: &mut dyn Render, finds: &mut Vec<Find>) {
+    static DOTS: OnceLock<Finder<'static>> = OnceLock::new();
+    let bytes = text.as_bytes();
+    if bytes.len() < SHORTEST {
+        return;
+    }
+    let dots = DOTS.get_or_init(|| Finder::new(b"..."));
+    let mut next = 0;
+    for at in dots.find_iter(bytes) {
+        if at >= next && !(at > 0 && bytes[at - 1] == b'.') {
+            one(text, at, dictionary, render, finds);
+        }
+        next = at + 3;
+    }
+    if memchr::memchr(0xe2, bytes).is_some() {
+        for (at, _) in text.match_indices('…') {
+            one(text, at, dictionary, render, finds);
+        }
+    }
+}
+
+/// What stands before the cut at `end`.
+fn one(text: &str, end: usize, dictionary: &Dictionary, render: &mut dyn Render, finds: &mut Vec<Find>) {
+    let mut starts = [end; WORDS];
+    let count = starts_before(text.as_bytes(), end, &mut starts);
+    // The longest stretch that is the beginning of something counts.
+    for start in starts[..count].iter().rev() {
+        let stretch = &text[*start..end];
+        if stretch.chars().count() < SHORTEST || is_stop_word(stretch) {
+            continue;
+        }
+        let folded = fold_word(stretch);
+        let address = folded.contains('@');
+        let kinds: &[Kind] = match address {
+            true => &[Kind::Upn],
+            false => &[Kind::Account, Kind::Upn, Kind::PersonName, Kind::Host],
+        };
+        let mut candidates: Vec<(Kind, &str)> = Vec::new();
+        let mut whole = false;
+        for kind in kinds {
+            for original in dictionary.beginning_with(*kind, &folded).take(3) {
+                whole |= original.len() == folded.len();
+                candidates.push((*kind, original));
+            }
+        }
+        // A value that stands there as a whole is found as one.
+        if whole || (candidates.is_empty() && !address) {
+            continue;
+        }
+        candidates.sort_by_key(|(_, original)| original.len());
+        // An account label and the addresses that begin with it are one.
+        let (kind, value) = match candidates.first() {
+            Some((kind, first)) if candidates.iter().all(|(_, other)| is_same(first, other)) => {
+                (*kind, *first)
+            }
+            other => {
+                render.lint(AMBIGUOUS);
+                (other.map_or(Kind::Upn, |(kind, _)| *kind), stretch)
+            }
+        };
+        let mut fresh = Vec::new();
+        if treat(kind, value, stretch, render, &mut fresh) > 0 {
+            finds.push(Find { start: *start, end, rank: rank::ENCODED, fresh });
+            return;
+        }
+    }
+}
+
+fn is_same(first: &str, other: &str) -> bool {
+    other.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+}
+
+/// The starts of the stretches of one to four words that end at `end`; returns how many there are.
+fn starts_before(bytes: &[u8], end: usize, starts: &mut [usize; WORDS]) -> usize {
+    let part = |b: u8| is_word_byte(b) || b"._-@#'$+".contains(&b);
+    let floor = end.saturating_sub(LONGEST);
+    let (mut at, mut count) = (end, 0);
+    while count < WORDS {
+        let mut start = at;
+        while start > floor && part(bytes[start - 1]) {
+            start -= 1;
+        }
+        // A stretch that was cut by the limit may begin inside a character.
+        if start == at || (start == floor && start > 0) {
+            break;
+        }
+        while start < at && !is_word_byte(bytes[start]) {
+            start += 1;
+        }
+        if start == at {
+            break;
+        }
+        starts[count] = start;
+        count += 1;
+        let comma = start >= 2 && bytes[start - 1] == b' ' && bytes[start - 2] == b',';
+        match comma {
+            true => at = start - 2,
+            false if start >= 1 && bytes[start - 1] == b' ' => at = start - 1,
+            false => break,
+        }
+    }
+    count
+}
