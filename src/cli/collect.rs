@@ -13,6 +13,7 @@ use crate::error::{self, Error, Result};
 use crate::event::Outcome;
 use crate::gather::{self, Selection};
 use crate::inspect::summary;
+use crate::privacy::collision::TokenWatch;
 use crate::privacy::{IncidentKey, Pseudonymizer, Rules};
 use crate::seal::{self, Uploaded};
 use crate::source::local::{LocalFiles, Options};
@@ -392,7 +393,7 @@ fn listing_of_refused(held: &Held) -> Result<String> {
 }
 
 fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Timestamp) -> Result<Finished> {
-    let names = Pseudonymizer::new(&setup.key)?;
+    let names = Pseudonymizer::new(&setup.key)?.watched(TokenWatch::default());
     let terminal = Terminal::new(ui);
     let job = seal::Job {
         catalogue: Catalogue::builtin(),

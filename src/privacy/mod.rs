@@ -7,6 +7,7 @@
 pub mod account;
 pub mod address;
 pub mod canon;
+pub mod collision;
 pub mod dictionary;
 pub mod dn;
 pub mod domain;

@@ -4,6 +4,7 @@
 //! so results never depend on order, on threads or on what else was collected.
 
 use super::canon::canonical;
+use super::collision::TokenWatch;
 use super::key::IncidentKey;
 use crate::crypto::{self, Hkdf, MacKey};
 use crate::error::Result;
@@ -120,6 +121,7 @@ pub struct Pseudonymizer {
     dictionary: MacKey,
     date_shift: u64,
     key_id: String,
+    watch: Option<TokenWatch>,
 }
 
 impl Pseudonymizer {
@@ -150,7 +152,19 @@ impl Pseudonymizer {
             dictionary: keys.mac("dictionary")?,
             date_shift: u64::from_be_bytes(*keys.bytes("date-shift")?),
             key_id: crypto::hex(&keys.bytes::<8>("key-id")?[..]),
+            watch: None,
         })
+    }
+
+    /// Remembers every token from here on, so that [`Pseudonymizer::collided`] can tell.
+    #[must_use]
+    pub fn watched(self, watch: TokenWatch) -> Self {
+        Pseudonymizer { watch: Some(watch), ..self }
+    }
+
+    /// Whether one token was given to two values. Then the run must stop and take a new key.
+    pub fn collided(&self) -> bool {
+        self.watch.as_ref().is_some_and(TokenWatch::collided)
     }
 
     /// Public name of the key: 16 lower-case hex digits. Equal ids mean equal pseudonyms.
@@ -178,7 +192,11 @@ impl Pseudonymizer {
     fn halves(&self, letter: Letter, bytes: &[u8]) -> (u64, u64) {
         let mac = self.letters[letter as usize].mac(bytes);
         let value = u128::from_be_bytes(first16(&mac));
-        ((value >> 64) as u64, value as u64)
+        let halves = ((value >> 64) as u64, value as u64);
+        if let Some(watch) = &self.watch {
+            watch.see(letter as usize, halves.0, halves.1);
+        }
+        halves
     }
 
     /// Pseudonym of the tenant id, for the manifest.
@@ -421,5 +439,20 @@ mod tests {
         for wrong in ["", ":", "11", "zz", &"1".repeat(41), &"1".repeat(1 << 20), &"é".repeat(20)] {
             assert_eq!(names.thumbprint(wrong), None);
         }
+    }
+
+    #[test]
+    fn a_token_of_two_values_is_noticed() {
+        let (first, second) = sample().halves(Letter::U, b"gschmidt");
+        for (other, collides) in [(second ^ 1, true), (second, false)] {
+            let watch = TokenWatch::default();
+            watch.see(Letter::U as usize, first, other);
+            let names = sample().watched(watch);
+            names.token(Letter::U, "greta");
+            assert!(!names.collided());
+            names.token(Letter::U, "GSchmidt");
+            assert_eq!(names.collided(), collides);
+        }
+        assert!(!sample().collided());
     }
 }

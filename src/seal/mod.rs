@@ -259,6 +259,9 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
             draft.statement(path, statement)?;
         }
         let facts = facts(job, &dictionary, learned.clone(), completeness.clone());
+        if job.names.collided() {
+            return Err(collision());
+        }
         draft.seal(facts, job.signer, &mut inspect)
     })();
     let sealed = match sealed {
@@ -267,6 +270,11 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     };
     job.observer.on(&Event::End { phase: Phase::Sign });
     Ok(Outcome::Sealed(Box::new(done(sealed, learned, &tally, &rows, leak_check.soft_hits(), &collection))))
+}
+
+fn collision() -> Error {
+    Error::new(error::Kind::Privacy, "two different values have the same pseudonym under this incident key")
+        .hint("make a new incident key with `entra-bundle key generate incident` and seal again; the gathered data can stay")
 }
 
 fn tasks(catalogue: &Catalogue, workspace: &Workspace) -> Result<Vec<Task>> {

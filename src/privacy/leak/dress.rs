@@ -15,10 +15,8 @@ pub(super) fn find(
     for at in memchr::memchr3_iter(b'\\', b' ', b'.', bytes) {
         let next = |offset: usize| bytes.get(at + offset) == Some(&bytes[at]);
         match bytes[at] {
-            b'\\' if next(3) && next(6) => {
-                if bytes.get(at..at + 48).is_some_and(entity) {
-                    found(at, Kind::ObjectId.id(), true);
-                }
+            b'\\' if next(3) && next(6) && bytes.get(at..at + 48).is_some_and(entity) => {
+                found(at, Kind::ObjectId.id(), true);
             }
             // The first space stands behind the first octet.
             b' ' if next(3) && next(6) && at >= 2 => {
@@ -51,7 +49,8 @@ fn octets(text: &[u8]) -> Option<[u8; 16]> {
 /// Whether `001b.4411.3ab7` starts here and is part of nothing longer.
 fn is_device(bytes: &[u8], start: usize) -> bool {
     let Some(text) = bytes.get(start..start + 14) else { return false };
-    let fits = text.iter().enumerate().all(|(at, b)| if at % 5 == 4 { *b == b'.' } else { b.is_ascii_hexdigit() });
+    let fits =
+        text.iter().enumerate().all(|(at, b)| if at % 5 == 4 { *b == b'.' } else { b.is_ascii_hexdigit() });
     let word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
     let before = start > 0 && (word(start - 1) || bytes[start - 1] == b'.');
     let after = word(start + 14) || (bytes.get(start + 14) == Some(&b'.') && word(start + 15));

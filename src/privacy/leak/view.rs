@@ -108,7 +108,9 @@ fn escape(window: &[u8], at: usize) -> (usize, Escape) {
         let kind = match window.get(after) {
             Some(b'"' | b'/') => Escape::Simple,
             Some(b'u' | b'n' | b'r' | b't' | b',' | b'+' | b'#' | b'=' | b';' | b'\'') => Escape::Other,
-            _ if alone && hex(window, after, 2).is_none_or(|byte| byte < 0x80 && !is_special(byte)) => Escape::None,
+            _ if alone && hex(window, after, 2).is_none_or(|byte| byte < 0x80 && !is_special(byte)) => {
+                Escape::None
+            }
             _ => Escape::Other,
         };
         return (after, kind);
@@ -346,8 +348,7 @@ fn backslash(bytes: &[u8], at: usize, view: &mut View) -> Option<usize> {
                 view.push(&[byte as u8], at, after + 2);
                 return Some(after + 2);
             }
-            if let Some(byte) = hex(bytes, after, 2).filter(|byte| is_special(*byte))
-            {
+            if let Some(byte) = hex(bytes, after, 2).filter(|byte| is_special(*byte)) {
                 view.push(&[byte as u8], at, after + 2);
                 return Some(after + 2);
             }

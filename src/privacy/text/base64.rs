@@ -117,7 +117,7 @@ fn readable(bytes: &[u8]) -> Option<(String, Option<bool>)> {
         all > 0 && good * 100 >= all * 85
     };
     let zeros = |at: usize| bytes.iter().skip(at).step_by(2).filter(|b| **b == 0).count() * 4;
-    if bytes.len() % 2 == 0 && (zeros(0) > bytes.len() || zeros(1) > bytes.len()) {
+    if bytes.len().is_multiple_of(2) && (zeros(0) > bytes.len() || zeros(1) > bytes.len()) {
         let big = zeros(0) > zeros(1);
         let units = bytes.chunks_exact(2).map(|pair| match big {
             true => u16::from_be_bytes([pair[0], pair[1]]),
@@ -138,10 +138,7 @@ mod tests {
     fn text_is_told_from_other_bytes() {
         assert!(readable(b"greta.schmidt@contoso.com").is_some());
         let wide: Vec<u8> = "Greta Schmidt".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(
-            readable(&wide).map(|(text, big)| (text, big)),
-            Some(("Greta Schmidt".into(), Some(false)))
-        );
+        assert_eq!(readable(&wide), Some(("Greta Schmidt".into(), Some(false))));
         assert!(readable(&[0x80; 24]).is_none() && readable(&[1; 24]).is_none() && readable(b"").is_none());
     }
 
