@@ -10,7 +10,7 @@ use super::manifest::{
     Pseudonyms, SCHEMA, Sensitivity, Tenant, Tool, Totals, Volume, Window,
 };
 use super::outcome::Check;
-use super::part::PackedPart;
+use super::part::{PackedPart, PackedStatement};
 use super::path::{self, PartPath};
 use super::profile::Limits;
 use super::sink::Sink;
@@ -209,6 +209,14 @@ impl Draft {
             _ => "text/plain; charset=utf-8",
         };
         self.put(path, &packed, media)
+    }
+
+    /// Appends one of our own JSON-lines files below `meta/` that was packed line by line.
+    pub fn packed_statement(&mut self, path: &str, statement: &PackedStatement) -> Result<()> {
+        if path::rank(path) != Some(2) || path >= "meta/index/" {
+            return Err(internal("a packed statement is not below meta/, before the indexes"));
+        }
+        self.put(path, &statement.0, "application/x-ndjson")
     }
 
     /// Writes checksums, manifest and signature, reads everything back, and gives the file its name.

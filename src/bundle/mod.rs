@@ -34,7 +34,7 @@ pub use finding::{Finding, Rule};
 pub use grammar::new_bundle_id;
 pub use manifest::{Completeness, DatasetOutcome, Learned, Manifest};
 pub use outcome::{Check, Report, SignerLine, Standing, Verification};
-pub use part::{PART_BYTES, PackedPart, PartWriter};
+pub use part::{PART_BYTES, PackedPart, PackedStatement, PartWriter, StatementWriter};
 pub use profile::Limits;
 pub use recipe::README;
 pub use trust::{Role, Trust};

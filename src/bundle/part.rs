@@ -8,7 +8,7 @@ use super::grammar;
 use super::path;
 use crate::catalogue::{Layout, Stream};
 use crate::error::{self, Error, Result};
-use crate::record::Redacted;
+use crate::record::{Redacted, Statement};
 use std::io::{Read, Write as _};
 
 /// Most uncompressed bytes of a part.
@@ -110,6 +110,43 @@ impl PartWriter {
             index: self.index.map(Packer::finish).transpose()?,
             rows: self.rows,
         })
+    }
+}
+
+/// Packs one of our own JSON-lines files line by line, so that it never lies in memory whole.
+pub struct StatementWriter(Packer);
+
+/// A finished file of our own.
+pub struct PackedStatement(pub(super) Packed);
+
+impl Default for StatementWriter {
+    fn default() -> Self {
+        StatementWriter(Packer::new(Method::Deflated))
+    }
+}
+
+impl StatementWriter {
+    /// Adds a line.
+    pub fn line(&mut self, line: &Statement) -> Result<()> {
+        self.0.write(line.bytes())?;
+        self.0.write(b"\n")
+    }
+
+    /// Bytes so far.
+    pub fn raw_len(&self) -> u64 {
+        self.0.size()
+    }
+
+    /// Finishes compression and checksums.
+    pub fn finish(self) -> Result<PackedStatement> {
+        Ok(PackedStatement(self.0.finish()?))
+    }
+}
+
+impl PackedStatement {
+    /// The content, inflated again from the finished bytes: what the leak check reads.
+    pub fn inflate(&self) -> impl Read + '_ {
+        self.0.inflate()
     }
 }
 

@@ -1,15 +1,12 @@
-//! Pass one: names, entities and people, read from the typed values of every record.
+//! Pass one: names, entities and verified suffixes, read from the typed values of every record.
 
 use super::ordered::ordered;
 use super::{Job, Task, stopped};
 use crate::error::Result;
 use crate::event::{Event, Phase};
-use crate::privacy::people::{People, UserPaths};
+use crate::privacy::people::Suffixes;
 use crate::privacy::{Dictionary, Learner, Visitor};
 use crate::workspace::Workspace;
-
-/// The dataset whose records are people.
-const USERS: [&str; 2] = ["users", "deleted_users"];
 
 /// Pass one.
 pub(super) fn learn(
@@ -17,19 +14,18 @@ pub(super) fn learn(
     workspace: &Workspace,
     tasks: &[Task],
     total: u64,
-) -> Result<(Dictionary, People)> {
+) -> Result<(Dictionary, Suffixes)> {
     job.observer.on(&Event::Begin { phase: Phase::Learn, total: Some(total) });
-    let (mut learner, mut people) = (Learner::new(), People::new());
-    let paths = UserPaths::default();
+    let (mut learner, mut suffixes) = (Learner::new(), Suffixes::default());
     ordered(
         tasks.len(),
         job.workers,
         |task| {
             let task = &tasks[task];
-            let (mut learner, mut people) = (Learner::new(), People::new());
+            let (mut learner, mut suffixes) = (Learner::new(), Suffixes::default());
             let (mut bytes, mut records) = (0, 0);
             let dataset = &task.stream.dataset;
-            let is_user = USERS.contains(&dataset.as_str());
+            let has_suffixes = Suffixes::stand_in(dataset);
             let mut visitor = Visitor::new(job.catalogue, &task.stream).map(Visitor::once);
             for raw in workspace.slice(&task.stream, task.slice)? {
                 let raw = raw?;
@@ -39,19 +35,19 @@ pub(super) fn learn(
                 if let Some(visitor) = &mut visitor {
                     visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, dataset));
                 }
-                if is_user {
-                    people.user(&paths, &raw);
+                if has_suffixes {
+                    suffixes.learn(dataset, &raw);
                 }
             }
-            Ok((learner, people, bytes, records))
+            Ok((learner, suffixes, bytes, records))
         },
         |_, (more, others, bytes, records)| {
             learner.merge(more);
-            people.merge(others);
+            suffixes.merge(others);
             job.observer.on(&Event::Advance { phase: Phase::Learn, bytes, records });
             Ok(())
         },
     )?;
     job.observer.on(&Event::End { phase: Phase::Learn });
-    Ok((learner.freeze(), people))
+    Ok((learner.freeze(), suffixes))
 }

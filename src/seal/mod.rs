@@ -6,6 +6,7 @@
 //! bundle is a function of workspace, catalogue, policy and key; the number of workers does not show.
 
 mod collection;
+mod entities;
 mod learn;
 mod order;
 mod ordered;
@@ -18,19 +19,20 @@ use crate::catalogue::{Catalogue, Layout, Order, Stream, time};
 use crate::crypto::Signer;
 use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Phase};
-use crate::privacy::people::{Entity, People};
+use crate::privacy::people::Marks;
 use crate::privacy::{
-    Dictionary, Leak, LeakCheck, Policy, Pseudonymizer, RedactionReport, Renderer, Rules, SchemaInventory,
-    Tally,
+    Dictionary, Leak, LeakCheck, Policy, Pseudonymizer, RedactionReport, Rules, SchemaInventory, Tally,
 };
 use crate::record::Statement;
 use crate::workspace::Workspace;
+use entities::Watch;
 use jiff::Timestamp;
 use learn::learn;
 use ordered::ordered;
 use path_names::PathNames;
 use rewrite::{Clock, Counted, Part, Parts, rewrite};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
@@ -134,7 +136,7 @@ struct Stepped {
 pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Outcome> {
     let tasks = tasks(job.catalogue, workspace)?;
     let total = workspace.streams().iter().map(|size| size.bytes).sum();
-    let (dictionary, people) = learn(job, workspace, &tasks, total)?;
+    let (dictionary, suffixes) = learn(job, workspace, &tasks, total)?;
     let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
     let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone())
         .keeping_private_addresses(job.rules.keeps_private_addresses());
@@ -155,14 +157,24 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     let room = order::Room::new();
     let to_sort: Vec<&Task> = tasks.iter().filter(|task| task.order != Order::Given).collect();
     let mut sorted: BTreeMap<&Stream, Vec<order::Sorted<'_>>> = BTreeMap::new();
+    let (unmarked, mut marks, mut entities) = (Marks::default(), Vec::new(), Vec::new());
     ordered(
         to_sort.len(),
         job.workers,
-        |task| order::sort(job, workspace, &dictionary, to_sort[task], &room),
-        |task, (slice, counted)| {
-            sorted.entry(&to_sort[task].stream).or_default().push(slice);
-            let bytes = counted.bytes.div_ceil(2);
-            count(to_sort[task], counted, bytes);
+        |task| {
+            let task = to_sort[task];
+            let to_watch = (&unmarked, &suffixes);
+            let watch = Watch::new(job, workspace, &dictionary, to_watch, &task.stream.dataset);
+            order::sort(job, workspace, &dictionary, task, watch, &room)
+        },
+        |task, slice| {
+            sorted.entry(&to_sort[task].stream).or_default().push(slice.sorted);
+            if let Some((drafts, observed)) = slice.seen {
+                entities.push(drafts);
+                marks.push(observed);
+            }
+            let bytes = slice.counted.bytes.div_ceil(2);
+            count(to_sort[task], slice.counted, bytes);
             Ok(())
         },
     )?;
@@ -175,9 +187,14 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
             Step::Slice(task) => {
                 let task = &tasks[*task];
                 let (clock, mut parts) = (Clock::new(job, task), Parts::new(&leak_check, task));
-                let counted = rewrite(job, workspace, &dictionary, task, |record, _, time| {
-                    parts.push(&record, time.or_else(|| clock.read(&record)))
-                })?;
+                let counted = rewrite(
+                    job,
+                    workspace,
+                    &dictionary,
+                    task,
+                    |_| Ok(()),
+                    |record, _, time| parts.push(&record, time.or_else(|| clock.read(&record))),
+                )?;
                 let (parts, leaks) = parts.finish()?;
                 Ok(Stepped { parts, leaks, counted })
             }
@@ -231,22 +248,22 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
             paths.treat(name)
         });
     let completeness = collection.completeness.clone();
-    let entities = entity_lines(job, &dictionary, people)?;
+    let entities = {
+        let mut all = unmarked;
+        marks.into_iter().for_each(|observed| all.take(observed));
+        entities::write(job, &entities, all)?
+    };
     let projection = job.rules.projection(job.policy_nonce.as_ref())?;
     let mut statements: BTreeMap<String, Statement> = BTreeMap::new();
     statements.insert("meta/collection.json".into(), Statement::of(&collection)?);
-    if let Some(lines) = entities {
-        statements.insert("meta/entities.jsonl".into(), Statement::lines(lines.iter().map(Statement::line))?);
-    }
     statements.insert("meta/policy.json".into(), projection.statement()?);
     statements.insert("meta/redaction-report.json".into(), Statement::of(&RedactionReport::of(&tally)?)?);
     for schema in SchemaInventory::of(&tally)? {
         statements.insert(format!("meta/schema/{}.json", schema.dataset), Statement::of(&schema)?);
     }
-    let mut inspect = |entry: &str, bytes: &[u8]| -> Result<()> {
-        for mut text in [entry.as_bytes(), bytes] {
-            leaks.extend(leak_check.check(entry, &mut text)?);
-        }
+    let mut inspect = |entry: &str, bytes: &mut dyn Read| -> Result<()> {
+        leaks.extend(leak_check.check(entry, &mut entry.as_bytes())?);
+        leaks.extend(leak_check.check(entry, bytes)?);
         if leaks.is_empty() {
             Ok(())
         } else {
@@ -254,15 +271,21 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
         }
     };
     let sealed = (|| {
+        let mut entities = entities.into_iter().peekable();
         for (path, statement) in &statements {
-            inspect(path, statement.bytes())?;
+            while let Some((name, packed)) = entities.next_if(|(name, _)| name < path) {
+                inspect(&name, &mut packed.inflate())?;
+                draft.packed_statement(&name, &packed)?;
+            }
+            inspect(path, &mut statement.bytes())?;
             draft.statement(path, statement)?;
         }
+        let inspect = &mut |entry: &str, mut bytes: &[u8]| inspect(entry, &mut bytes);
         let facts = facts(job, &dictionary, learned.clone(), completeness.clone());
         if job.names.collided() {
             return Err(collision());
         }
-        draft.seal(facts, job.signer, &mut inspect)
+        draft.seal(facts, job.signer, inspect)
     })();
     let sealed = match sealed {
         Err(_) if !leaks.is_empty() => return Ok(Outcome::Leaks(leaks)),
@@ -333,15 +356,6 @@ fn stopped(job: &Job<'_>) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn entity_lines(job: &Job<'_>, dictionary: &Dictionary, people: People) -> Result<Option<Vec<Entity>>> {
-    if job.rules.treated().contains(crate::kind::Kind::Lint) {
-        return Ok(None);
-    }
-    let mut renderer = Renderer::new(job.rules, job.names, dictionary);
-    let lines = people.lines(&mut renderer);
-    Ok((!lines.is_empty()).then_some(lines))
 }
 
 fn label(rules: &Rules) -> Sensitivity {

@@ -5,13 +5,14 @@
 //! keys is merged by one worker into parts. Slices, runs and pieces are cut by sizes alone, so the
 //! number of workers does not show. In memory are a run a worker and a chunk a merged run.
 
+use super::entities::{Seen, Watch};
 use super::rewrite::{Clock, Counted, Parts, rewrite};
 use super::{Job, Task, stopped};
 use crate::catalogue::Order;
 use crate::catalogue::member::Path as Member;
 use crate::error::Result;
 use crate::privacy::{Dictionary, LeakCheck};
-use crate::record::Redacted;
+use crate::record::{Raw, Redacted};
 use crate::workspace::{RunReader, Runs, SLICE_BYTES, Workspace};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -52,7 +53,7 @@ pub(super) enum Sorted<'w> {
 }
 
 /// Sorts redacted records; the first half of the work.
-struct Sorter<'w> {
+pub(super) struct Sorter<'w> {
     workspace: &'w Workspace,
     run: Vec<Item>,
     bytes: usize,
@@ -60,7 +61,12 @@ struct Sorter<'w> {
 }
 
 impl<'w> Sorter<'w> {
-    fn push(&mut self, key: Vec<u8>, record: Redacted, length: usize) -> Result<()> {
+    pub fn new(workspace: &'w Workspace) -> Self {
+        Sorter { workspace, run: Vec::new(), bytes: 0, aside: None }
+    }
+
+    /// Adds a record; `length` is what it takes in memory.
+    pub fn push(&mut self, key: Vec<u8>, record: Redacted, length: usize) -> Result<()> {
         self.bytes += length.max(record.bytes().len()) + key.len() + ITEM_BYTES;
         self.run.push((key, record));
         if self.bytes >= RUN_BYTES { self.set_aside() } else { Ok(()) }
@@ -82,7 +88,7 @@ impl<'w> Sorter<'w> {
         Ok(())
     }
 
-    fn finish(mut self, room: &Room) -> Result<Sorted<'w>> {
+    pub fn finish(mut self, room: &Room) -> Result<Sorted<'w>> {
         if self.aside.is_none() && room.take(self.bytes as u64) {
             self.sort();
             return Ok(Sorted::Held(self.run));
@@ -142,20 +148,32 @@ impl Keys {
     }
 }
 
-/// Redacts a slice and sorts what it gives.
+/// What sorting a slice gave.
+pub(super) struct Slice<'w> {
+    pub sorted: Sorted<'w>,
+    pub counted: Counted,
+    /// What the slice says of objects of the directory.
+    pub seen: Option<Seen<'w>>,
+}
+
+/// Redacts a slice and sorts what it gives; `watch` looks at its raw records.
 pub(super) fn sort<'w>(
     job: &Job<'_>,
     workspace: &'w Workspace,
     dictionary: &Dictionary,
     task: &Task,
+    mut watch: Option<Watch<'w>>,
     room: &Room,
-) -> Result<(Sorted<'w>, Counted)> {
+) -> Result<Slice<'w>> {
     let keys = Keys::new(job, task);
-    let mut sorter = Sorter { workspace, run: Vec::new(), bytes: 0, aside: None };
-    let counted = rewrite(job, workspace, dictionary, task, |record, length, _| {
+    let mut sorter = Sorter::new(workspace);
+    let see = |raw: &Raw| watch.as_mut().map_or(Ok(()), |watch| watch.see(raw));
+    let counted = rewrite(job, workspace, dictionary, task, see, |record, length, _| {
         sorter.push(keys.of(&record), record, length)
     })?;
-    Ok((sorter.finish(room)?, counted))
+    let sorted = sorter.finish(room)?;
+    let seen = watch.map(|watch| watch.finish(room)).transpose()?;
+    Ok(Slice { sorted, counted, seen })
 }
 
 /// A stretch of keys, `[from, to)`; `None` is an open end.

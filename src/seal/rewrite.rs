@@ -23,13 +23,14 @@ pub(super) struct Counted {
     pub too_large: u64,
 }
 
-/// Redacts the records of a slice one by one and hands them to `take`, each with the length that it
-/// had before and the time that its reader knew.
+/// Redacts the records of a slice one by one: `see` looks at each as it came, `take` gets what became
+/// of it, with the length that it had before and the time that its reader knew.
 pub(super) fn rewrite(
     job: &Job<'_>,
     workspace: &Workspace,
     dictionary: &Dictionary,
     task: &Task,
+    mut see: impl FnMut(&Raw) -> Result<()>,
     mut take: impl FnMut(Redacted, usize, Option<Timestamp>) -> Result<()>,
 ) -> Result<Counted> {
     let mut redactor = Redactor::new(job.rules, job.names, dictionary, &task.stream)?;
@@ -40,6 +41,7 @@ pub(super) fn rewrite(
         let (length, time) = (raw.len(), raw.time());
         counted.bytes += length as u64;
         counted.records += 1;
+        see(&raw)?;
         let mut record = redactor.apply(raw)?;
         if record.bytes().len() as u64 + 2 * FRAME > PART_BYTES {
             record = empty_record(task.layout)?;

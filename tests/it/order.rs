@@ -101,7 +101,7 @@ fn any_order_of_input_and_any_number_of_workers_give_the_same_records() {
             "aboutMe": "x".repeat(3_000), "proxyAddresses": [format!("SMTP:person{n}@contoso.com"), format!("smtp:p{n}@contoso.com")]})
     };
     // More than a run of the sort holds, so that runs are written, read back and merged.
-    let users: Vec<Value> = (0..4_600).map(user).collect();
+    let users: Vec<Value> = (0..2_200).map(user).collect();
     let sign_in = |n: u64| {
         json!({"id": format!("{n:08x}-aaaa-4222-8333-{n:012x}"), "createdDateTime": format!("2026-11-20T{:02}:{:02}:00Z", n * 7 % 24, n * 11 % 60),
             "userPrincipalName": format!("person{n}@contoso.com"), "appDisplayName": "Azure Portal", "status": {"errorCode": 0}})
@@ -150,4 +150,63 @@ fn any_order_of_input_and_any_number_of_workers_give_the_same_records() {
             assert!(range["first"].is_null() && range["part"].as_str().unwrap().ends_with('/'), "{range}");
         }
     }
+}
+
+#[test]
+fn people_are_linked_with_lints_and_strict_tells_nothing_of_them() {
+    let user = |n: u64, more: Value| {
+        let mut user = json!({"id": format!("0f0e0d0c-0b0a-4908-8706-{n:012x}"), "displayName": format!("Person Number{n}"),
+            "userPrincipalName": format!("person{n}@contoso.com"), "mail": format!("person{n}@contoso.com")});
+        user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        user
+    };
+    let users = [
+        user(
+            1,
+            json!({"proxyAddresses": ["SMTP:shared@contoso.com"], "userPrincipalName": "person1@unverified.net"}),
+        ),
+        user(2, json!({"proxyAddresses": ["smtp:Shared@contoso.com"], "mailNickname": "José"})),
+        user(3, json!({"mailNickname": "jose", "userPrincipalName": " person3@contoso.com"})),
+    ];
+    let machine = Machine::new();
+    let page = |context: &str, value: Value| {
+        json!({"@odata.context": format!("https://graph.microsoft.com/v1.0/$metadata#{context}"), "value": value}).to_string()
+    };
+    machine.file("in/users.json", page("users", json!(users)));
+    machine.file("in/domains.json", page("domains", json!([{"id": "contoso.com", "isVerified": true}])));
+    collect(&machine, "in", 5, "out", "1");
+    let names = Pseudonymizer::new(&IncidentKey::from_bytes([5; 32])).unwrap();
+    let people = lines(&machine.path("case-out/meta/entities.jsonl"));
+    let records = lines(&machine.path("case-out/data/graph/users/part-00000.jsonl"));
+    let of = |n: usize| {
+        let token = names.guid_text(users[n]["id"].as_str().unwrap()).unwrap();
+        people.iter().find(|person| person["guid"] == token).unwrap()
+    };
+    for (person, record) in people.iter().zip(&records) {
+        assert_eq!(person["guid"], record["id"], "lines stand in the order of the records");
+        assert_eq!((&person["upn"], &person["name"]), (&record["userPrincipalName"], &record["displayName"]));
+    }
+    let lints =
+        |n: usize| of(n)["lint"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect::<Vec<_>>();
+    let (e1, e2, e3) = (&of(0)["e"], &of(1)["e"], &of(2)["e"]);
+    assert_eq!(
+        lints(0),
+        [format!("proxy-duplicate-with:{e2}").as_str(), "suffix-not-verified:upn", "upn-ne-mail"]
+    );
+    assert_eq!(
+        lints(1),
+        [
+            format!("ad-collation-equal:{e3}").as_str(),
+            "non-ascii:nickname",
+            &format!("proxy-duplicate-with:{e1}")
+        ]
+    );
+    assert_eq!(lints(2), [format!("ad-collation-equal:{e2}").as_str(), "edge-space:upn"]);
+
+    machine.ok(&["collect", "--input", "in", "--out", "strict", "--policy", "strict"]);
+    let bundle = machine.bundle("strict");
+    let public = "config/signing.pub.pem";
+    machine.ok(&["unpack", bundle.to_str().unwrap(), "--public-key", public, "--to", "case-strict"]);
+    assert!(machine.path("case-strict/data/graph/users/part-00000.jsonl").is_file());
+    assert!(!machine.path("case-strict/meta/entities.jsonl").exists());
 }
