@@ -62,6 +62,8 @@ pub enum Rule {
     Decryption,
     /// A schema or an algorithm that this version does not know.
     UnknownVersion,
+    /// A proof of one entry is not in its form.
+    ProofSyntax,
     /// The deflate stream is damaged, or ends elsewhere.
     Deflate,
     /// The data have another length than declared.
@@ -135,7 +137,9 @@ impl Rule {
         match self {
             NotAZip | TrailingBytes | EndRecord | Directory | Gap | LocalHeader | HeaderMismatch | Flags
             | DataDescriptor | Method | Time | Version | Attributes | Symlink | ExtraField | EntryComment
-            | Name | DuplicateName | EntryOrder | EntryMissing | StoredSize => Class::NotABundle,
+            | Name | DuplicateName | EntryOrder | EntryMissing | StoredSize | ProofSyntax => {
+                Class::NotABundle
+            }
             Limit => Class::Limit,
             Encrypted | UnknownVersion => Class::Unsupported,
             Deflate | Size | Crc | Digest | Rows | ArchiveDigest | ManifestSyntax | ManifestValue
@@ -221,6 +225,13 @@ impl Findings {
             self.list.push(finding);
         } else {
             self.more += 1;
+        }
+    }
+
+    /// Adds the findings of a step.
+    pub(crate) fn take(&mut self, outcome: Result<(), Vec<Finding>>) {
+        for finding in outcome.err().into_iter().flatten() {
+            self.add(finding);
         }
     }
 

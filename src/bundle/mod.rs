@@ -9,6 +9,7 @@ mod armour;
 pub mod attestation;
 mod content;
 mod draft;
+mod embed;
 pub mod encrypted;
 mod finding;
 pub mod grammar;
@@ -19,7 +20,9 @@ mod outcome;
 mod part;
 pub mod path;
 pub mod profile;
+pub mod proof;
 mod recipe;
+mod signers;
 mod sink;
 mod spill;
 #[cfg(test)]

@@ -69,7 +69,9 @@ pub enum Standing {
     NotInForce,
     /// The key may not say this.
     WithoutRole,
-    /// A rejection, or a type that this version does not know.
+    /// A rejection: it never counts as an approval.
+    Rejected,
+    /// A type that this version does not know.
     Ignored,
 }
 

@@ -166,6 +166,25 @@ fn ends(medium: &dyn Medium, length: u64) -> io::Result<Result<Ends, Finding>> {
     Ok(Ok(ends))
 }
 
+/// Size of an entry's record in the central directory.
+pub(super) fn record_size(slot: &Slot) -> u64 {
+    let wide = if slot.header >= NONE32 { 12 } else { 0 };
+    CENTRAL as u64 + slot.name.len() as u64 + wide
+}
+
+/// Size of the central directory of these entries.
+pub(super) fn directory_size(entries: &[Slot]) -> u64 {
+    entries.iter().map(record_size).sum()
+}
+
+/// The end records behind a central directory of `size` bytes at `offset`.
+pub(super) fn end_records(entries: &[Slot], size: u64, offset: u64) -> Vec<u8> {
+    let count = entries.len() as u64;
+    let wide = count > NONE16 || size > NONE32 || offset > NONE32;
+    let version = if entries.iter().any(|slot| slot.deflated) { 20 } else { 10 };
+    canonical_ends(&Ends { count, size, offset, start: 0, version: None }, wide, version)
+}
+
 fn canonical_ends(ends: &Ends, wide: bool, version: u16) -> Vec<u8> {
     let mut out = Vec::with_capacity(END + LOCATOR + END64);
     if wide {

@@ -32,6 +32,14 @@ impl Verified {
         Verified { medium, structure, manifest }
     }
 
+    pub(super) fn structure(&self) -> &Structure {
+        &self.structure
+    }
+
+    pub(super) fn medium(&self) -> &dyn Medium {
+        &*self.medium
+    }
+
     /// The signed inventory.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

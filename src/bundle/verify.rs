@@ -1,8 +1,8 @@
 //! Verification: the steps in their order, and what each failure means.
 //!
 //! Nothing of a bundle is parsed or inflated before a key that the reader chose vouches for its
-//! manifest. The first step that fails ends the verification; all its findings are reported, and
-//! the class with the lowest exit code wins.
+//! manifest. Up to there the first step that fails ends the verification; the steps behind it are
+//! all done. All findings are reported, and the class with the lowest exit code wins.
 
 use super::attestation::{self, Claim};
 use super::content::{Contents, damage};
@@ -11,10 +11,10 @@ use super::finding::{Finding, Findings, Rule, class_of};
 use super::grammar;
 use super::manifest::{Manifest, Status};
 use super::medium::{EntryReader, Medium};
-use super::outcome::{Check, SignerLine, Standing, Verification};
+use super::outcome::{Check, Verification};
 use super::path;
 use super::profile::{self, Structure};
-use super::trust::{KeyStatus, Role};
+use super::signers::{Counted, Signers, fulfilled};
 use super::verified::Verified;
 use crate::crypto;
 use crate::crypto::encryption::Unopened;
@@ -41,15 +41,9 @@ pub fn verify_medium(medium: Arc<dyn Medium>, check: &Check) -> Result<Verificat
         return Err(Error::new(error::Kind::Internal, "a greatest age needs the time"));
     }
     let detached = detached(check)?;
-    let mut run = Run {
-        medium,
-        check,
-        signers: Vec::new(),
-        warnings: Vec::new(),
-        manifest: None,
-        sha256: None,
-        recipient: None,
-    };
+    let signers = Signers::new(&check.trust, check.limits.attestation_bytes);
+    let mut run =
+        Run { medium, check, signers, warnings: Vec::new(), manifest: None, sha256: None, recipient: None };
     let mut findings = Vec::new();
     let verified = match run.steps(&detached, &mut findings) {
         Ok(verified) => Some(verified).filter(|_| findings.is_empty()),
@@ -113,18 +107,10 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// A verified line by a trusted key that may be counted.
-struct Counted {
-    claim: Claim,
-    subject: String,
-    role: Role,
-    fingerprint: String,
-}
-
 struct Run<'a> {
     medium: Arc<dyn Medium>,
     check: &'a Check,
-    signers: Vec<SignerLine>,
+    signers: Signers<'a>,
     warnings: Vec<String>,
     manifest: Option<Arc<Manifest>>,
     sha256: Option<[u8; 32]>,
@@ -134,15 +120,16 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn outcome(
-        self,
+        mut self,
         verified: Option<Verified>,
         findings: Vec<Finding>,
         class: Option<error::Kind>,
     ) -> Verification {
+        self.warnings.append(&mut self.signers.warnings);
         Verification {
             verified,
             findings,
-            signers: self.signers,
+            signers: self.signers.lines,
             warnings: self.warnings,
             manifest: self.manifest,
             zip_sha256: self.sha256.map(|digest| crypto::hex(&digest)),
@@ -163,7 +150,7 @@ impl Run<'_> {
         let manifest = self.whole(&structure, path::MANIFEST)?;
         let attestations = self.whole(&structure, path::ATTESTATIONS)?;
         let digest = crypto::hex(&crypto::sha256(&manifest));
-        let counted = self.signatures(&attestations, detached, &digest)?;
+        let counted = self.signers.read(&attestations, detached, &digest)?;
         if let Err(finding) = self.origin(&counted) {
             if !self.check.inspect_untrusted {
                 return Err(finding.into());
@@ -177,23 +164,25 @@ impl Run<'_> {
         bind(&manifest, &counted)?;
         let contents =
             Contents { medium: &self.medium, structure: &structure, manifest: &manifest, limits: &limits };
-        contents.set()?;
+        // From here on the steps do not build on one another: all of them are done, all is reported.
+        let mut findings = Findings::default();
+        let set = contents.set();
         let entries = contents.entries(self.check.workers)?;
         let digest = contents.archive()?;
         self.sha256 = Some(digest.whole);
-        match (entries, digest.signed) {
-            (Ok(()), same) => same?,
-            (entries, Ok(())) => entries?,
-            (Err(mut findings), Err(more)) => {
-                findings.extend(more);
-                return Err(findings.into());
-            }
+        // Agreement reads entries by name: each must be listed and undamaged.
+        let readable = set.is_ok() && entries.is_ok();
+        findings.take(set);
+        findings.take(entries);
+        findings.take(digest.signed);
+        if readable {
+            findings.take(contents.agreement()?);
         }
-        contents.agreement()??;
         if origin.is_empty() {
-            self.demands(&manifest, &counted)?;
+            findings.take(self.demands(&manifest, &counted));
         }
-        self.series(&manifest)?;
+        findings.take(self.series(&manifest));
+        findings.none_or()?;
         Ok(Verified::new(Arc::clone(&self.medium), structure, manifest))
     }
 
@@ -230,151 +219,16 @@ impl Run<'_> {
         }
     }
 
-    /// Step 4: every envelope line. Wrong lines are findings; lines by unknown keys are listed.
-    fn signatures(
-        &mut self,
-        embedded: &[u8],
-        detached: &[Vec<u8>],
-        digest: &str,
-    ) -> std::result::Result<Vec<Counted>, Stop> {
-        let mut findings = Findings::default();
-        let mut counted = Vec::new();
-        for bytes in std::iter::once(embedded).chain(detached.iter().map(Vec::as_slice)) {
-            if bytes.len() as u64 > self.check.limits.attestation_bytes {
-                findings.add(
-                    Finding::new(Rule::Limit, "an attestation file is too large").of(path::ATTESTATIONS),
-                );
-                continue;
-            }
-            let Some(text) = bytes.strip_suffix(b"\n") else {
-                if !bytes.is_empty() {
-                    let text = "the last line does not end with a line feed";
-                    findings.add(Finding::new(Rule::AttestationSyntax, text).of(path::ATTESTATIONS));
-                }
-                continue;
-            };
-            for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
-                let outcome = if at >= attestation::LINES || line.len() > attestation::LINE_BYTES {
-                    Err((Rule::Limit, "more than 64 lines, or a line longer than 1 MiB"))
-                } else {
-                    self.line(line, digest)
-                };
-                match outcome {
-                    Ok(line) => counted.extend(line),
-                    Err((rule, text)) => {
-                        findings.add(Finding::new(rule, text).of(path::ATTESTATIONS).at(at as u64 + 1));
-                        if rule == Rule::Limit {
-                            break;
-                        }
-                    }
-                }
-            }
-        }
-        findings.none_or()?;
-        Ok(counted)
-    }
-
-    fn line(
-        &mut self,
-        line: &[u8],
-        digest: &str,
-    ) -> std::result::Result<Option<Counted>, (Rule, &'static str)> {
-        let opened = attestation::open(line).map_err(|text| (Rule::AttestationSyntax, text))?;
-        let message = attestation::pae(attestation::PAYLOAD_TYPE, &opened.payload);
-        let hinted = opened.keyid.as_deref().and_then(|keyid| self.check.trust.key(keyid));
-        let by = match hinted {
-            Some((key, public)) => {
-                if !public.verify(&message, &opened.signature) {
-                    return Err((Rule::Signature, "the signature is not by the trusted key that it names"));
-                }
-                Some(key)
-            }
-            None => self
-                .check
-                .trust
-                .keys()
-                .find(|(_, public)| public.verify(&message, &opened.signature))
-                .map(|(key, _)| key),
-        };
-        let Some(key) = by else {
-            self.signers.push(SignerLine {
-                role: None,
-                fingerprint: None,
-                name: None,
-                customer: None,
-                signed_at: None,
-                status: Standing::Untrusted,
-            });
-            return Ok(None);
-        };
-        // The bytes are signed by a key that the reader trusts: from here on they are parsed.
-        let (claim, subject) =
-            attestation::claim(&opened.payload).map_err(|text| (Rule::AttestationSyntax, text))?;
-        let about_policy = matches!(claim, Claim::PolicyApproval(_));
-        if claim != Claim::Unknown && !about_policy && subject != digest {
-            return Err((Rule::Subject, "the statement is about another manifest"));
-        }
-        let role = claim.role();
-        let approved = !matches!(&claim, Claim::PrivacyReview(review) if review.decision != "approved");
-        let status = match role {
-            Some(role) if approved => {
-                if !key.roles.contains(&role) {
-                    Standing::WithoutRole
-                } else if key.objection(claim.signed_at()).is_some() {
-                    Standing::NotInForce
-                } else {
-                    Standing::Counted
-                }
-            }
-            _ => Standing::Ignored,
-        };
-        if status == Standing::Counted && key.status == KeyStatus::Retired {
-            self.warnings.push("a signature is by a retired key".to_owned());
-        }
-        self.signers.push(SignerLine {
-            role,
-            fingerprint: Some(key.fingerprint.clone()),
-            name: key.name.clone(),
-            customer: key.customer.clone(),
-            signed_at: claim.signed_at().map(str::to_owned),
-            status,
-        });
-        Ok(role.filter(|_| status == Standing::Counted).map(|role| Counted {
-            claim,
-            subject,
-            role,
-            fingerprint: key.fingerprint.clone(),
-        }))
-    }
-
     /// Step 5: a trusted key in force vouches as collector.
     fn origin(&self, counted: &[Counted]) -> std::result::Result<(), Finding> {
         if counted.iter().any(|line| matches!(line.claim, Claim::Collection(_))) {
             return Ok(());
         }
-        let has = |status| self.signers.iter().any(|line| line.status == status);
-        Err(if self.signers.is_empty() {
-            Finding::new(Rule::Unsigned, "origin not proven, content not examined: there is no attestation")
-        } else if has(Standing::NotInForce) {
-            Finding::new(
-                Rule::KeyNotInForce,
-                "the collector's key is revoked or was not valid; content not examined",
-            )
-        } else if self.signers.iter().any(|line| line.status != Standing::Untrusted) {
-            Finding::new(
-                Rule::KeyWithoutRole,
-                "no key with the role collector signed the bundle; content not examined",
-            )
-        } else {
-            Finding::new(
-                Rule::NoTrustedSigner,
-                "origin not proven, content not examined: no attestation is by a trusted key",
-            )
-        })
+        Err(self.signers.objection())
     }
 
     /// Step 10: the rest of what the reader demands.
-    fn demands(&mut self, manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Stop> {
+    fn demands(&mut self, manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec<Finding>> {
         let mut findings = Findings::default();
         let required = &self.check.trust.demands().require;
         if !fulfilled(required, counted, &mut Vec::new()) {
@@ -410,11 +264,11 @@ impl Run<'_> {
             }
             _ => {}
         }
-        Ok(findings.none_or()?)
+        findings.none_or()
     }
 
     /// Step 11: the series is whole, and the bundle complete if that is demanded.
-    fn series(&mut self, manifest: &Manifest) -> std::result::Result<(), Stop> {
+    fn series(&mut self, manifest: &Manifest) -> std::result::Result<(), Vec<Finding>> {
         let mut findings = Findings::default();
         let volume = &manifest.volume;
         if volume.series_id.is_some() && !(volume.last && volume.index == 1) {
@@ -429,7 +283,7 @@ impl Run<'_> {
                 self.warnings.push(text.to_owned());
             }
         }
-        Ok(findings.none_or()?)
+        findings.none_or()
     }
 }
 
@@ -450,9 +304,8 @@ fn bind(manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec
                 line.subject == *policy
                     && own.catalogue_sha256.as_ref().is_none_or(|digest| *digest == manifest.catalogue.sha256)
             }
-            Claim::Receipt(own) | Claim::Series(own) => {
-                own.content_root.as_ref().is_none_or(|own| own == root)
-            }
+            Claim::Receipt(own) => own.content_root == *root,
+            Claim::Series(own) => own.content_root.as_ref().is_none_or(|own| own == root),
             Claim::Unknown => true,
         };
         if !bound {
@@ -461,19 +314,4 @@ fn bind(manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec
         }
     }
     findings.none_or()
-}
-
-/// Whether each role can be given to a key of its own.
-fn fulfilled<'a>(roles: &[Role], counted: &'a [Counted], used: &mut Vec<&'a str>) -> bool {
-    let Some((role, rest)) = roles.split_first() else { return true };
-    for line in counted.iter().filter(|line| line.role == *role) {
-        if !used.contains(&line.fingerprint.as_str()) {
-            used.push(&line.fingerprint);
-            if fulfilled(rest, counted, used) {
-                return true;
-            }
-            used.pop();
-        }
-    }
-    false
 }

@@ -3,6 +3,7 @@
 use super::decrypt::Decrypt;
 use super::opening::Opening;
 use super::recipients::Encrypting;
+use super::{countersign, export, limits, passphrase, prove, receipt, trust};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -44,6 +45,7 @@ For administrators
 
 For privacy officers
   policy       Show the presets, explain what happens to a field and why
+  countersign  Look at a sealed bundle's decision table and sign it, or reject it
   scan         Count personal data in any file by kind; writes nothing
 
 For support engineers
@@ -52,6 +54,9 @@ For support engineers
   records      List and filter the records of a bundle
   unpack       Verify, then unpack into a fresh folder
   decrypt      Turn an encrypted bundle into the zip inside it
+  export       Write an index of a bundle's files as CSV, for legal holds
+  prove        Prove one file of a bundle without showing the names of the others
+  trust        Pin public keys, with roles and labels of your own
 
 For anyone
   datasets     List the kinds of data the program knows
@@ -95,6 +100,27 @@ pub enum Command {
         14 trust policy; 15 limit; 16 unsupported; 18 incomplete with --require-complete."
     )]
     Verify(Verify),
+    /// Write an index of a bundle's files as CSV, for legal holds.
+    #[command(
+        after_help = "Example: entra-bundle export bundle.zip --out index.csv --public-key signing.pub.pem\n\nExit codes: as verify; 2 if the file exists."
+    )]
+    Export(export::Export),
+    /// Prove one file of a bundle without showing the names of the others.
+    #[command(
+        after_help = "Example: entra-bundle prove bundle.zip data/graph/users/part-00000.jsonl --out users.proof.json\n\n\
+        The other side: entra-bundle verify --entry part-00000.jsonl --proof users.proof.json\n\nExit codes: as verify; 2 no such entry."
+    )]
+    Prove(prove::Prove),
+    /// Whose signatures you accept: pin public keys, with roles and labels of your own.
+    #[command(
+        after_help = "Example: entra-bundle trust add signing.pub.pem --customer Contoso --fingerprint '3f28 91aa …'\n\n\
+        Exit codes: 0, 1, 2; 14 a second key of a known customer without a rotation statement."
+    )]
+    Trust {
+        /// What to do with trusted keys.
+        #[command(subcommand)]
+        action: trust::Action,
+    },
     /// Verify, then unpack into a fresh folder.
     #[command(
         after_help = "Example: entra-bundle unpack bundle.zip --to case-7 --public-key signing.pub.pem\n\nExit codes: as verify; 2 if the folder exists."
@@ -129,7 +155,7 @@ pub enum Command {
     Reveal(Reveal),
     /// Make keys, show their fingerprints.
     #[command(
-        after_help = "Examples:\n  entra-bundle key generate signing --out signing.key\n  entra-bundle key generate recipient --out support.key\n\nExit codes: 0, 1, 2."
+        after_help = "Examples:\n  entra-bundle key generate signing --out signing.key --passphrase\n  entra-bundle key generate recipient --out support.key\n\nExit codes: 0, 1, 2."
     )]
     Key {
         /// What to do with keys.
@@ -157,6 +183,12 @@ pub enum Command {
         #[command(subcommand)]
         action: Policy,
     },
+    /// Look at a sealed bundle's decision table and sign it, or reject it.
+    #[command(
+        after_help = "Example: entra-bundle countersign bundle.zip --sign-key officer.key --public-key signing.pub.pem\n\n\
+        Exit codes: 0; 2; 5 another policy, or findings by shape; else as verify."
+    )]
+    Countersign(Box<countersign::Countersign>),
     /// List the kinds of data the program knows.
     #[command(after_help = "Example: entra-bundle datasets --group logs\n\nExit codes: 0, 2.")]
     Datasets(Datasets),
@@ -255,6 +287,8 @@ pub struct Sealing {
     pub sign_key: Option<PathBuf>,
     #[command(flatten)]
     pub encrypting: Encrypting,
+    #[command(flatten)]
+    pub sign_key_passphrase: SignKeyPassphrase,
     /// Case reference for support: letters, digits, `.`, `_`, `-`; at most 64. It is signed and printed.
     #[arg(long, value_name = "REF")]
     pub case: Option<String>,
@@ -267,6 +301,27 @@ pub struct Sealing {
     /// Replace an existing output file.
     #[arg(long)]
     pub force: bool,
+}
+
+/// The passphrase of an encrypted signing key.
+#[derive(Args, Debug, Default)]
+pub struct SignKeyPassphrase {
+    /// File whose first line is the passphrase of an encrypted signing key. Without it the terminal asks.
+    #[arg(long, value_name = "FILE", conflicts_with = "sign_key_passphrase_env")]
+    pub sign_key_passphrase_file: Option<PathBuf>,
+    /// Name of the environment variable that holds it.
+    #[arg(long, value_name = "VAR")]
+    pub sign_key_passphrase_env: Option<String>,
+}
+
+impl SignKeyPassphrase {
+    /// Where it comes from.
+    pub fn from(&self) -> passphrase::From<'_> {
+        passphrase::From {
+            file: self.sign_key_passphrase_file.as_deref(),
+            variable: self.sign_key_passphrase_env.as_deref(),
+        }
+    }
 }
 
 /// `collect`.
@@ -305,7 +360,8 @@ pub struct Seal {
 /// Whom the reader trusts.
 #[derive(Args, Debug)]
 pub struct Trusting {
-    /// Trust file (JSON) with pinned keys, roles and required roles.
+    /// Trust file (JSON) with pinned keys, roles and required roles. Without this and --public-key: your own,
+    /// which `entra-bundle trust` keeps.
     #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
     pub trust: Option<PathBuf>,
     /// The collector's public key (PEM), received by another way than the bundle.
@@ -313,14 +369,22 @@ pub struct Trusting {
     pub public_key: Vec<PathBuf>,
     #[command(flatten)]
     pub opening: Opening,
+    #[command(flatten)]
+    pub limits: limits::LimitFlags,
 }
 
 /// `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
     /// The bundle, and detached attestations (files that end in .intoto.jsonl).
-    #[arg(required = true, value_name = "BUNDLE")]
+    #[arg(required_unless_present = "entry", value_name = "BUNDLE")]
     pub paths: Vec<PathBuf>,
+    /// Instead of a bundle: one file of it, held against its proof.
+    #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "paths")]
+    pub entry: Option<PathBuf>,
+    /// The proof that `entra-bundle prove` wrote for that file.
+    #[arg(long, value_name = "PROOF", requires = "entry")]
+    pub proof: Option<PathBuf>,
     #[command(flatten)]
     pub trust: Trusting,
     /// The bundle must carry this case reference.
@@ -338,6 +402,8 @@ pub struct Verify {
     /// List findings of a bundle whose origin is not proven. It still ends in 13 or 14.
     #[arg(long)]
     pub inspect_untrusted: bool,
+    #[command(flatten)]
+    pub receipt: receipt::ReceiptArgs,
 }
 
 /// `unpack`.
@@ -484,12 +550,50 @@ pub enum Key {
         /// Algorithm of a signing key.
         #[arg(long, value_enum, default_value_t = Alg::Ed25519)]
         alg: Alg,
+        /// Encrypt the signing key with a passphrase (PBES2, which OpenSSL reads); the terminal asks for it.
+        #[arg(long)]
+        passphrase: bool,
+        #[command(flatten)]
+        from: KeyPassphrase,
+    },
+    /// Name the key that follows a signing key, so that support can take it without asking again.
+    Rotate {
+        /// The new public key (PEM).
+        new: PathBuf,
+        /// The signing key that support trusts already.
+        #[arg(long, value_name = "FILE")]
+        sign_key: PathBuf,
+        #[command(flatten)]
+        passphrase: SignKeyPassphrase,
+        /// The statement to write, by custom ending in .intoto.jsonl; must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Show the fingerprint of a key: what support compares by another way.
     Fingerprint {
         /// An incident key, a signing key, a public key, or an identity file (shows its recipients).
         file: PathBuf,
+        #[command(flatten)]
+        from: KeyPassphrase,
     },
+}
+
+/// The passphrase of a key file.
+#[derive(Args, Debug, Default)]
+pub struct KeyPassphrase {
+    /// File whose first line is the passphrase.
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_env")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Name of the environment variable that holds the passphrase.
+    #[arg(long, value_name = "VAR")]
+    pub passphrase_env: Option<String>,
+}
+
+impl KeyPassphrase {
+    /// Where it comes from.
+    pub fn from(&self) -> passphrase::From<'_> {
+        passphrase::From { file: self.passphrase_file.as_deref(), variable: self.passphrase_env.as_deref() }
+    }
 }
 
 /// `workspace`.

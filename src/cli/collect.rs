@@ -123,7 +123,7 @@ impl Setup {
         }
         let bundle_id = bundle::new_bundle_id()?;
         let encryption = recipients::choose(ui, &args.encrypting, &bundle_id)?;
-        let signing = key::signing(ui, args.sign_key.as_deref())?;
+        let signing = key::signing(ui, args.sign_key.as_deref(), args.sign_key_passphrase.from())?;
         let (key, key_file) = key::incident(ui, args.key.as_deref())?;
         let workers = match args.workers {
             Some(workers) => usize::from(workers),

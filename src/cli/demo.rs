@@ -64,6 +64,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
                 policy: "balanced".into(),
                 key: Some(incident.clone()),
                 sign_key: Some(signing),
+                sign_key_passphrase: Default::default(),
                 case: Some("DEMO-1".into()),
                 workers: None,
                 out: bundle.clone(),
@@ -73,7 +74,12 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
     )?
     .with_public_key(public.clone());
     let sealed = finished.done.sealed.path.clone();
-    let trust = Trusting { trust: None, public_key: vec![public.clone()], opening: Opening::default() };
+    let trust = Trusting {
+        trust: None,
+        public_key: vec![public.clone()],
+        opening: Opening::default(),
+        limits: Default::default(),
+    };
     let verified = reading::open(&sealed, &trust)?;
     let program = ui::program();
     let (path, public, incident) = (sealed.display(), public.display(), incident.display());

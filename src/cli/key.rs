@@ -1,8 +1,9 @@
 //! `key`: incident keys, signing keys, fingerprints; and how other commands get theirs.
 
 use super::args::{Alg, Key, KeyPurpose};
-use super::places;
 use super::ui::{self, Ui};
+use super::{passphrase, places, when};
+use crate::bundle::attestation::rotation;
 use crate::crypto::encryption::{self, Identities};
 use crate::crypto::{self, Algorithm, PublicKey, Signer as _, SigningKey};
 use crate::error::{Error, Result};
@@ -12,6 +13,11 @@ use std::path::{Path, PathBuf};
 /// Runs `key`.
 pub fn run(ui: Ui, action: &Key) -> Result<u8> {
     match action {
+        Key::Generate { what: KeyPurpose::Incident, passphrase, from, .. }
+            if *passphrase || from.from().is_given() =>
+        {
+            return Err(Error::usage("only a signing key can be encrypted with a passphrase"));
+        }
         Key::Generate { what: KeyPurpose::Incident, out, .. } => {
             let key = IncidentKey::generate()?;
             places::write_private(out, &(key.to_text().to_string() + "\n"))?;
@@ -24,28 +30,40 @@ pub fn run(ui: Ui, action: &Key) -> Result<u8> {
                 ),
             )?;
         }
-        Key::Generate { what: KeyPurpose::Signing, out, alg } => {
+        Key::Generate { what: KeyPurpose::Signing, out, alg, passphrase, from } => {
             let algorithm = match alg {
                 Alg::Ed25519 => Algorithm::Ed25519,
                 Alg::EcdsaP256 => Algorithm::EcdsaP256Sha256,
             };
-            let (key, public) = make_signing(out, algorithm)?;
+            let from = from.from();
+            let secret = if *passphrase || from.is_given() {
+                Some(from.choose("the signing key", KEY_HINT)?)
+            } else {
+                None
+            };
+            let (key, public) = make_signing(out, algorithm, secret.as_ref().map(|text| text.as_str()))?;
             let fingerprint = crypto::fingerprint(&key.spki());
             ui.result(
                 &serde_json::json!({
-                    "purpose": "signing", "file": out, "publicFile": public, "algorithm": algorithm, "fingerprint": fingerprint,
+                    "purpose": "signing", "file": out, "publicFile": public, "algorithm": algorithm,
+                    "fingerprint": fingerprint, "encrypted": secret.is_some(),
                 }),
                 &format!(
-                    "signing key written to {}\npublic key  {}   (send it to support, once)\nfingerprint sha256 {}\n\
-                     Read the fingerprint to support by another way than the bundle.\n",
+                    "signing key written to {}{}\npublic key  {}   (send it to support, once)\nfingerprint sha256 {}\n\
+                     Read the fingerprint to support by another way than the bundle. Support then runs:\n  \
+                     entra-bundle trust add {} --customer LABEL --fingerprint {}\n",
                     out.display(),
+                    if secret.is_some() { ", encrypted with your passphrase" } else { "" },
                     public.display(),
-                    ui::grouped(&fingerprint)
+                    ui::grouped(&fingerprint),
+                    public.file_name().unwrap_or(public.as_os_str()).to_string_lossy(),
+                    fingerprint,
                 ),
             )?;
         }
         Key::Generate { what: KeyPurpose::Recipient, out, .. } => recipient(ui, out)?,
-        Key::Fingerprint { file } => fingerprint(ui, file)?,
+        Key::Rotate { new, sign_key, passphrase, out } => rotate(ui, new, sign_key, passphrase.from(), out)?,
+        Key::Fingerprint { file, from } => fingerprint(ui, file, from.from())?,
     }
     Ok(0)
 }
@@ -74,7 +92,27 @@ fn recipient(ui: Ui, out: &Path) -> Result<()> {
     )
 }
 
-fn fingerprint(ui: Ui, file: &Path) -> Result<()> {
+fn rotate(ui: Ui, new: &Path, old: &Path, from: passphrase::From<'_>, out: &Path) -> Result<()> {
+    let new = PublicKey::from_pem(&places::read_small(new, "public key")?)?;
+    let old = named(old, from)?;
+    let signed = rotation::sign(&new, &when::now(), &old)?;
+    let text = String::from_utf8_lossy(signed.line.bytes()).into_owned() + "\n";
+    places::write_new(out, &text)?;
+    let (before, after) = (crypto::fingerprint(&old.spki()), new.fingerprint());
+    ui.result(
+        &serde_json::json!({"file": out, "previous": before, "next": after}),
+        &format!(
+            "rotation statement written to {}\nold key  sha256 {}\nnew key  sha256 {}\n\
+             support  entra-bundle trust add NEW.pub.pem --customer LABEL --rotation {}\n",
+            out.display(),
+            ui::grouped(&before),
+            ui::grouped(&after),
+            out.file_name().unwrap_or(out.as_os_str()).to_string_lossy()
+        ),
+    )
+}
+
+fn fingerprint(ui: Ui, file: &Path, from: passphrase::From<'_>) -> Result<()> {
     let text = places::read_small(file, "key file")?;
     if text.trim_start().starts_with("entra-bundle-key-1:") {
         let id = Pseudonymizer::new(&IncidentKey::parse(&text)?)?.key_id().to_owned();
@@ -95,7 +133,7 @@ fn fingerprint(ui: Ui, file: &Path) -> Result<()> {
     let public = if text.contains("PUBLIC KEY") {
         PublicKey::from_pem(&text)?
     } else {
-        PublicKey::from_spki(&SigningKey::from_pem(&text)?.spki())?
+        PublicKey::from_spki(&unlock(&text, file, from, KEY_HINT)?.spki())?
     };
     let print = public.fingerprint();
     ui.result(
@@ -105,21 +143,53 @@ fn fingerprint(ui: Ui, file: &Path) -> Result<()> {
 }
 
 /// Writes a new signing key and, beside it, its public key (`x.key` → `x.pub.pem`).
-fn make_signing(out: &Path, algorithm: Algorithm) -> Result<(SigningKey, PathBuf)> {
+fn make_signing(out: &Path, algorithm: Algorithm, passphrase: Option<&str>) -> Result<(SigningKey, PathBuf)> {
     let public = out.with_extension("pub.pem");
-    make_signing_apart(out, &public, algorithm)?;
-    Ok((SigningKey::from_pem(&places::read_small(out, "signing key")?)?, public))
+    let key = write_signing(out, &public, algorithm, passphrase)?;
+    Ok((key, public))
 }
 
-/// Writes a new signing key and its public key where the caller wants them.
-pub fn make_signing_apart(out: &Path, public: &Path, algorithm: Algorithm) -> Result<PathBuf> {
+fn write_signing(
+    out: &Path,
+    public: &Path,
+    algorithm: Algorithm,
+    passphrase: Option<&str>,
+) -> Result<SigningKey> {
     if public.exists() {
         return Err(Error::usage(format!("`{}` exists", public.display())).hint("choose another name"));
     }
     let pem = SigningKey::generate(algorithm)?;
-    places::write_private(out, &pem)?;
-    places::write_new(public, &SigningKey::from_pem(&pem)?.public_pem())?;
+    match passphrase {
+        Some(passphrase) => places::write_private(out, &SigningKey::protect(&pem, passphrase)?)?,
+        None => places::write_private(out, &pem)?,
+    }
+    let key = SigningKey::from_pem(&pem)?;
+    places::write_new(public, &key.public_pem())?;
+    Ok(key)
+}
+
+/// Writes a new signing key and its public key where the caller wants them.
+pub fn make_signing_apart(out: &Path, public: &Path, algorithm: Algorithm) -> Result<PathBuf> {
+    write_signing(out, public, algorithm, None)?;
     Ok(public.to_owned())
+}
+
+const KEY_HINT: &str = "--passphrase-file FILE or --passphrase-env VAR says where it is";
+const SIGN_KEY_HINT: &str =
+    "--sign-key-passphrase-file FILE or --sign-key-passphrase-env VAR says where it is";
+
+/// A signing key from the text of its file; an encrypted one is opened with its passphrase.
+fn unlock(text: &str, file: &Path, from: passphrase::From<'_>, hint: &str) -> Result<SigningKey> {
+    if !SigningKey::is_protected(text) {
+        return SigningKey::from_pem(text);
+    }
+    let passphrase = from.read(&format!("`{}`", file.display()), hint)?;
+    SigningKey::from_protected_pem(text, &passphrase)
+}
+
+/// The signing key in a file that was named.
+pub fn named(file: &Path, from: passphrase::From<'_>) -> Result<SigningKey> {
+    unlock(&places::read_small(file, "signing key")?, file, from, SIGN_KEY_HINT)
 }
 
 /// A signing key and where its public half lies.
@@ -131,16 +201,16 @@ pub struct Signing {
 }
 
 /// The signing key that was named, or the user's own, made on first use.
-pub fn signing(ui: Ui, named: Option<&Path>) -> Result<Signing> {
-    if let Some(file) = named {
-        let key = SigningKey::from_pem(&places::read_small(file, "signing key")?)?;
+pub fn signing(ui: Ui, file: Option<&Path>, from: passphrase::From<'_>) -> Result<Signing> {
+    if let Some(file) = file {
+        let key = named(file, from)?;
         let public = file.with_extension("pub.pem");
         return Ok(Signing { key, public: public.exists().then_some(public) });
     }
     let folder = places::configuration()?;
     let file = folder.join("signing.key");
     if file.exists() {
-        let key = SigningKey::from_pem(&places::read_small(&file, "signing key")?)?;
+        let key = named(&file, from)?;
         let public = file.with_extension("pub.pem");
         if !public.exists() {
             places::write_new(&public, &key.public_pem())?;
@@ -148,7 +218,7 @@ pub fn signing(ui: Ui, named: Option<&Path>) -> Result<Signing> {
         return Ok(Signing { key, public: Some(public) });
     }
     places::private_folder(&folder)?;
-    let (key, public) = make_signing(&file, Algorithm::Ed25519)?;
+    let (key, public) = make_signing(&file, Algorithm::Ed25519, None)?;
     ui.note(&format!(
         "signing key made: {}\n  fingerprint sha256 {}\n  public key  {}",
         file.display(),

@@ -5,20 +5,27 @@
 
 mod args;
 mod collect;
+mod countersign;
 mod datasets;
 mod decrypt;
 mod demo;
+mod export;
 mod interrupt;
 mod key;
+mod limits;
 mod lookup;
 mod on_premises;
 mod opening;
+mod passphrase;
 mod places;
 mod policy;
+mod prove;
 mod reading;
+mod receipt;
 mod recipients;
 mod records;
 mod scan;
+mod trust;
 mod ui;
 mod verify;
 mod when;
@@ -66,18 +73,22 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
             ui::print(&String::from_utf8_lossy(&out))?;
             Ok(0)
         }
+        Command::Countersign(args) => countersign::run(ui, args),
         Command::Datasets(args) => datasets::run(ui, args),
         Command::Decrypt(args) => decrypt::run(ui, args),
         Command::Demo(args) => demo::run(ui, args),
+        Command::Export(args) => export::run(ui, args),
         Command::Gather(args) => collect::gather(ui, args),
         Command::Info(args) => verify::info(ui, args),
         Command::Key { action } => key::run(ui, action),
         Command::Lookup(args) => lookup::run(ui, args),
         Command::Policy { action } => policy::run(ui, action),
+        Command::Prove(args) => prove::run(ui, args),
         Command::Records(args) => records::run(ui, args),
         Command::Reveal(args) => lookup::reveal(ui, args),
         Command::Scan(args) => scan::run(ui, args),
         Command::Seal(args) => collect::seal(ui, args),
+        Command::Trust { action } => trust::run(ui, action),
         Command::Unpack(args) => verify::unpack(ui, args),
         Command::Verify(args) => verify::run(ui, args),
         Command::Workspace { action } => workspaces::run(ui, action),

@@ -19,6 +19,21 @@ pub fn configuration() -> Result<PathBuf> {
     base("ENTRA_BUNDLE_CONFIG", "XDG_CONFIG_HOME", ".config", "APPDATA")
 }
 
+/// The user's own trust file.
+pub fn trust_file() -> Result<PathBuf> {
+    Ok(configuration()?.join("trust.json"))
+}
+
+/// Writes or replaces a file of the user's own, at once and whole; only its owner can read it.
+pub fn replace_private(path: &Path, text: &str) -> Result<()> {
+    let failed = |e| Error::io(format!("cannot write `{}`", path.display()), e);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".trust-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
 fn base(own: &str, xdg: &str, below_home: &str, windows: &str) -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(folder) = set(own) {

@@ -7,8 +7,16 @@ use crate::crypto::PublicKey;
 use crate::error::{self, Error, Result};
 use std::path::Path;
 
-/// The trust that the flags name; without any, nobody is trusted.
+/// The trust that the flags name; without any, the user's own; without that, nobody is trusted.
 pub fn trust(args: &Trusting) -> Result<Trust> {
+    if args.trust.is_none() && args.public_key.is_empty() {
+        let own = places::trust_file()?;
+        return if own.exists() {
+            Trust::parse(&places::read_small(&own, "trust file")?)
+        } else {
+            Ok(Trust::none())
+        };
+    }
     let mut trust = Trust::none();
     if let Some(file) = &args.trust {
         trust = Trust::parse(&places::read_small(file, "trust file")?)?;
@@ -20,14 +28,20 @@ pub fn trust(args: &Trusting) -> Result<Trust> {
     Ok(trust)
 }
 
+/// What a bundle is held against before it is read.
+pub fn check(args: &Trusting) -> Result<Check> {
+    Ok(Check {
+        now: Some(jiff::Timestamp::now()),
+        limits: args.limits.settle(),
+        identities: opening::identities(&args.opening)?,
+        ..Check::new(trust(args)?)
+    })
+}
+
 /// Verifies a bundle for reading. Anything but a proven one is an error with the code of `verify`.
 pub fn open(path: &Path, args: &Trusting) -> Result<Verified> {
     exists(path)?;
-    let check = Check {
-        now: Some(jiff::Timestamp::now()),
-        identities: opening::identities(&args.opening)?,
-        ..Check::new(trust(args)?)
-    };
+    let check = check(args)?;
     let found = bundle::verify(path, &check)?;
     match refusal(&found) {
         Some(error) => Err(error),
@@ -49,7 +63,7 @@ pub fn refusal(found: &Verification) -> Option<Error> {
     let error = Error::new(kind, message);
     Some(match kind {
         error::Kind::Untrusted => error.hint(
-            "get the collector's public key by another way than the bundle, compare its fingerprint, and name it with --public-key",
+            "get the collector's public key by another way than the bundle, compare its fingerprint, and name it with --public-key, or pin it with `entra-bundle trust add`",
         ),
         error::Kind::NotABundle | error::Kind::Integrity | error::Kind::Signature => {
             error.hint("the file was damaged or changed after sealing: ask for it again")

@@ -213,7 +213,7 @@ fn shortened(cell: String) -> String {
 }
 
 /// A cell that a spreadsheet would take for a formula gets an apostrophe before it.
-fn unformula(cell: &str) -> String {
+pub fn unformula(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 

@@ -2,8 +2,8 @@
 
 use super::args::{Info, Unpack, Verify};
 use super::ui::{self, Ui};
-use super::{opening, reading, when};
-use crate::bundle::{self, Check, Manifest, Standing, Verification, Verified};
+use super::{reading, when};
+use crate::bundle::{self, Check, Manifest, SignerLine, Standing, Verification, Verified};
 use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::inspect::summary;
@@ -12,11 +12,14 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Signing proves that a key committed to these bytes, nothing about their truth.
-const MEANING: &str =
+pub const MEANING: &str =
     "The signature proves that this key committed to these bytes, not that they are true or complete.";
 
 /// Runs `verify`.
 pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
+    if let (Some(entry), Some(proof)) = (&args.entry, &args.proof) {
+        return super::prove::verify(ui, entry, proof, args);
+    }
     let (detached, bundles): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|p| p.to_string_lossy().ends_with(".intoto.jsonl"));
     let [bundle] = &bundles[..] else {
@@ -30,13 +33,15 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
         expect_case: args.expect_case.clone(),
         expect_bundle: args.expect_bundle.clone(),
         max_age: args.max_age.as_deref().map(when::span).transpose()?,
-        now: Some(jiff::Timestamp::now()),
-        identities: opening::identities(&args.trust.opening)?,
         inspect_untrusted: args.inspect_untrusted,
         require_complete: args.require_complete,
-        ..Check::new(reading::trust(&args.trust)?)
+        ..reading::check(&args.trust)?
     };
+    let signer = args.receipt.signer()?;
     let found = bundle::verify(bundle, &check)?;
+    if let (Some(verified), Some(signer)) = (&found.verified, &signer) {
+        args.receipt.write(ui, verified, signer)?;
+    }
     if ui.json {
         ui::print_json(&found.report())?;
         if let Some(error) = reading::refusal(&found) {
@@ -53,7 +58,36 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
 
 fn text(found: &Verification) -> Result<String> {
     let mut out = String::new();
-    for signer in &found.signers {
+    out += &signers(&found.signers);
+    if let Some(recipient) = &found.recipient {
+        out += &format!("opened    with the identity of {recipient}\n");
+    }
+    if found.code() == 0
+        && let Some(verified) = &found.verified
+    {
+        out += &head(verified.manifest(), records(verified)?.values().sum());
+        out += &format!("verified  origin and integrity proven\n{MEANING}\n");
+    }
+    if found.findings.len() > 1 {
+        for finding in &found.findings {
+            out += &format!("finding   {:<18} {finding}\n", rule(finding.rule));
+        }
+    }
+    for warning in &found.warnings {
+        out += &format!("warning   {warning}\n");
+    }
+    Ok(out)
+}
+
+/// The stable name of a rule.
+fn rule(rule: bundle::Rule) -> String {
+    serde_json::to_value(rule).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// One line for every signature.
+pub fn signers(lines: &[SignerLine]) -> String {
+    let mut out = String::new();
+    for signer in lines {
         let role = signer
             .role
             .map(|role| format!("{role:?}").to_lowercase())
@@ -67,24 +101,13 @@ fn text(found: &Verification) -> Result<String> {
             Standing::Untrusted => "by no key that you trust",
             Standing::NotInForce => "by a key that is revoked or was not valid then",
             Standing::WithoutRole => "by a key that may not say this",
-            Standing::Ignored => "ignored",
+            Standing::Rejected => "of a rejection",
+            Standing::Ignored => "of a kind that this version does not know",
         };
         let who = signer.customer.as_deref().or(signer.name.as_deref()).unwrap_or("");
         out += &format!("signature {standing}: {role} sha256 {} {who}\n", ui::grouped(fingerprint));
     }
-    if let Some(recipient) = &found.recipient {
-        out += &format!("opened    with the identity of {recipient}\n");
-    }
-    if found.code() == 0
-        && let Some(verified) = &found.verified
-    {
-        out += &head(verified.manifest(), records(verified)?.values().sum());
-        out += &format!("verified  origin and integrity proven\n{MEANING}\n");
-    }
-    for warning in &found.warnings {
-        out += &format!("warning   {warning}\n");
-    }
-    Ok(out)
+    out
 }
 
 /// Records of each part. The manifest counts those of JSON lines and text; an XML part has an index

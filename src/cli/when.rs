@@ -8,6 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 const ALLOWED: &str =
     "allowed: RFC 3339 (2026-03-01T10:00:00Z), a date (2026-03-01), now, or a span back such as -4h, 7d";
 
+/// The time now in the form of statements: UTC, whole seconds.
+pub fn now() -> String {
+    stated(Timestamp::now())
+}
+
+/// A time in the form of statements.
+pub fn stated(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// A point in time; spans count back from `now`.
 pub fn point(text: &str, now: Timestamp) -> Result<Timestamp> {
     if text == "now" {

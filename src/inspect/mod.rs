@@ -1,5 +1,6 @@
 //! Inspect: what is done with a verified bundle.
 
+pub mod decision;
 pub mod forms;
 mod log_rows;
 pub mod records;

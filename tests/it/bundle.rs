@@ -2,6 +2,8 @@
 
 mod archives;
 pub mod forge;
+mod primitives;
+mod second;
 pub mod tools;
 mod vectors;
 

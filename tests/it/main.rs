@@ -19,6 +19,7 @@ mod pseudonyms;
 mod real_data;
 mod redaction;
 mod schemas;
+mod signing;
 mod sources;
 mod text_engine;
 mod workspace;

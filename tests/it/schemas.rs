@@ -11,6 +11,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("collection", schema_for!(seal::Collection)),
         ("finding", schema_for!(bundle::Finding)),
         ("manifest", schema_for!(bundle::Manifest)),
+        ("proof", bundle::proof::schema()),
         ("policy", schema_for!(privacy::policy::model::File)),
         ("trust", schema_for!(bundle::trust::File)),
     ]

@@ -177,3 +177,53 @@ fn keys_of_openssl_sign_for_us_and_ours_are_read_by_openssl() {
         assert_eq!(verify(Forge::new().build(&key), &Check::new(trust(&key))).code(), 0);
     }
 }
+
+#[test]
+fn encrypted_keys_are_exchanged_with_openssl() {
+    let name = "encrypted_keys_are_exchanged_with_openssl";
+    if !has(name, &["openssl"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (algorithm, arguments) in [
+        (Algorithm::Ed25519, &["-algorithm", "ED25519"][..]),
+        (Algorithm::EcdsaP256Sha256, &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+    ] {
+        done(Command::new("openssl").arg("genpkey").args(arguments).arg("-out").arg(at("plain.pem")));
+        let plain = SigningKey::from_pem(&fs::read_to_string(at("plain.pem")).unwrap()).unwrap();
+        // Theirs to us: what OpenSSL writes by itself, with another cipher, with scrypt.
+        for how in
+            [&["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA256"][..], &["-v2", "aes-128-cbc"], &["-scrypt"]]
+        {
+            let mut command = Command::new("openssl");
+            command.args(["pkcs8", "-topk8", "-passout", "pass:ten words", "-in"]).arg(at("plain.pem"));
+            done(command.args(how).arg("-out").arg(at("theirs.pem")));
+            let text = fs::read_to_string(at("theirs.pem")).unwrap();
+            let key = SigningKey::from_protected_pem(&text, "ten words").map_err(|e| e.to_string()).unwrap();
+            assert_eq!(key.spki(), plain.spki(), "{how:?}");
+            let wrong = SigningKey::from_protected_pem(&text, "ten worms").err().unwrap();
+            assert_eq!(wrong.code(), 17, "{how:?}");
+        }
+        // Ours to them.
+        let ours = SigningKey::generate(algorithm).unwrap();
+        fs::write(at("ours.pem"), SigningKey::protect(&ours, "ten words").unwrap()).unwrap();
+        let public = done(
+            Command::new("openssl")
+                .args(["pkey", "-pubout", "-passin", "pass:ten words", "-in"])
+                .arg(at("ours.pem")),
+        );
+        assert_eq!(String::from_utf8(public).unwrap(), SigningKey::from_pem(&ours).unwrap().public_pem());
+        let mut command = Command::new("openssl");
+        command.args(["pkey", "-pubout", "-passin", "pass:ten worms", "-in"]).arg(at("ours.pem"));
+        assert!(!run(&mut command).status.success());
+    }
+    // PBES1, which nobody should use any more, is named and not attempted.
+    let mut command = Command::new("openssl");
+    command.args(["pkcs8", "-topk8", "-v1", "PBE-MD5-DES", "-passout", "pass:ten words", "-in"]);
+    command.arg(at("plain.pem")).arg("-out").arg(at("old.pem"));
+    if run(&mut command).status.success() {
+        let text = fs::read_to_string(at("old.pem")).unwrap();
+        assert_eq!(SigningKey::from_protected_pem(&text, "ten words").err().unwrap().code(), 16);
+    }
+}

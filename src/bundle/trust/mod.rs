@@ -3,6 +3,8 @@
 //! Format `entra-bundle/trust/1`. Labels (`name`, `customer`) are typed by the reader and never come
 //! from a bundle; bundles carry no key. The algorithm is pinned by the key.
 
+mod change;
+
 use super::grammar;
 use crate::crypto::{Algorithm, PublicKey};
 use crate::error::{Error, Result};

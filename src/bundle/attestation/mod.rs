@@ -3,6 +3,8 @@
 //! The signature covers exact bytes, never re-serialised JSON; what is parsed afterwards are the
 //! same bytes that were verified. Key ids in envelopes are hints and decide nothing.
 
+pub mod rotation;
+
 use super::manifest::Manifest;
 use super::path::{MANIFEST, POLICY};
 use super::trust::Role;
@@ -55,7 +57,7 @@ struct OwnStatement<'a, P> {
     #[serde(rename = "_type")]
     kind: &'a str,
     subject: [Subject; 1],
-    predicate_type: &'a str,
+    predicate_type: String,
     predicate: &'a P,
 }
 
@@ -155,6 +157,24 @@ pub struct Scanner {
     pub findings: u64,
 }
 
+/// What a recipient says: "this reached me".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Receipt {
+    /// Merkle root over the entries.
+    pub content_root: String,
+    /// Time by the recipient's clock: a claim.
+    pub received_at: String,
+}
+
+impl Predicate for Receipt {
+    const KIND: &'static str = "receipt";
+}
+
+impl Predicate for PrivacyReview {
+    const KIND: &'static str = "privacy-review";
+}
+
 /// Members of other predicates that matter to `verify`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -179,7 +199,7 @@ pub enum Claim {
     /// An officer approved the policy.
     PolicyApproval(Other),
     /// A recipient got it.
-    Receipt(Other),
+    Receipt(Receipt),
     /// The collector closes a series.
     Series(Other),
     /// A type that this version does not know; it is listed and never counts.
@@ -203,9 +223,8 @@ impl Claim {
         match self {
             Claim::Collection(collection) => Some(&collection.signed_at),
             Claim::PrivacyReview(review) => Some(&review.signed_at),
-            Claim::PolicyApproval(other) | Claim::Receipt(other) | Claim::Series(other) => {
-                other.signed_at.as_deref()
-            }
+            Claim::Receipt(receipt) => Some(&receipt.received_at),
+            Claim::PolicyApproval(other) | Claim::Series(other) => other.signed_at.as_deref(),
             Claim::Unknown => None,
         }
     }
@@ -254,8 +273,9 @@ struct AnyStatement<'a> {
     predicate: &'a RawValue,
 }
 
-/// Parses verified payload bytes: the claim and the digest of its subject, hex.
-pub fn claim(payload: &[u8]) -> std::result::Result<(Claim, String), &'static str> {
+/// The parts of a statement: the end of its predicate type (`collection:1`) if the type is one of
+/// ours, its one subject, its predicate.
+fn statement(payload: &[u8]) -> std::result::Result<(Option<String>, Subject, &RawValue), &'static str> {
     let statement: AnyStatement<'_> =
         serde_json::from_slice(payload).map_err(|_| "the payload is not an in-toto statement")?;
     if statement._type != STATEMENT_TYPE {
@@ -264,16 +284,22 @@ pub fn claim(payload: &[u8]) -> std::result::Result<(Claim, String), &'static st
     let Ok([subject]) = <[Subject; 1]>::try_from(statement.subject) else {
         return Err("a statement has exactly one subject");
     };
-    fn predicate<'a, P: Deserialize<'a>>(text: &'a str) -> std::result::Result<P, &'static str> {
-        serde_json::from_str(text).map_err(|_| "the predicate is not the one of its type")
+    let kind = statement.predicate_type.strip_prefix(PREFIX).map(str::to_owned);
+    Ok((kind, subject, statement.predicate))
+}
+
+/// Parses verified payload bytes: the claim and the digest of its subject, hex.
+pub fn claim(payload: &[u8]) -> std::result::Result<(Claim, String), &'static str> {
+    let (kind, subject, predicate) = statement(payload)?;
+    fn parse<'a, P: Deserialize<'a>>(from: &'a RawValue) -> std::result::Result<P, &'static str> {
+        serde_json::from_str(from.get()).map_err(|_| "the predicate is not the one of its type")
     }
-    let text = statement.predicate.get();
-    let claim = match statement.predicate_type.strip_prefix(PREFIX) {
-        Some("collection:1") => Claim::Collection(predicate(text)?),
-        Some("privacy-review:1") => Claim::PrivacyReview(predicate(text)?),
-        Some("policy-approval:1") => Claim::PolicyApproval(predicate(text)?),
-        Some("receipt:1") => Claim::Receipt(predicate(text)?),
-        Some("series:1") => Claim::Series(predicate(text)?),
+    let claim = match kind.as_deref() {
+        Some("collection:1") => Claim::Collection(parse(predicate)?),
+        Some("privacy-review:1") => Claim::PrivacyReview(parse(predicate)?),
+        Some("policy-approval:1") => Claim::PolicyApproval(parse(predicate)?),
+        Some("receipt:1") => Claim::Receipt(parse(predicate)?),
+        Some("series:1") => Claim::Series(parse(predicate)?),
         _ => return Ok((Claim::Unknown, subject.digest.sha256)),
     };
     if subject.name != claim.subject() {
@@ -295,12 +321,31 @@ pub fn sign_collection(manifest: &[u8], predicate: &Collection, signer: &dyn Sig
     sign(MANIFEST, manifest, predicate, signer)
 }
 
+/// Signs what a privacy reviewer says. `manifest` is the SHA-256 of its bytes.
+pub fn sign_review(manifest: [u8; 32], predicate: &PrivacyReview, signer: &dyn Signer) -> Result<Signed> {
+    sign_digest(MANIFEST, manifest, predicate, signer)
+}
+
+/// Signs what a recipient says. `manifest` is the SHA-256 of its bytes.
+pub fn sign_receipt(manifest: [u8; 32], predicate: &Receipt, signer: &dyn Signer) -> Result<Signed> {
+    sign_digest(MANIFEST, manifest, predicate, signer)
+}
+
 fn sign<P: Predicate>(name: &str, subject: &[u8], predicate: &P, signer: &dyn Signer) -> Result<Signed> {
-    let digest = SubjectDigest { sha256: crypto::hex(&crypto::sha256(subject)) };
+    sign_digest(name, crypto::sha256(subject), predicate, signer)
+}
+
+fn sign_digest<P: Predicate>(
+    name: &str,
+    subject: [u8; 32],
+    predicate: &P,
+    signer: &dyn Signer,
+) -> Result<Signed> {
+    let digest = SubjectDigest { sha256: crypto::hex(&subject) };
     let payload = Statement::line(&OwnStatement {
         kind: STATEMENT_TYPE,
         subject: [Subject { name: name.to_owned(), digest }],
-        predicate_type: &format!("{PREFIX}{}:1", P::KIND),
+        predicate_type: format!("{PREFIX}{}:1", P::KIND),
         predicate,
     })?;
     let signature = signer.sign(&pae(PAYLOAD_TYPE, payload.bytes()))?;
