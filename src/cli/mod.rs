@@ -15,6 +15,7 @@ mod on_premises;
 mod opening;
 mod places;
 mod policy;
+mod preview;
 mod reading;
 mod recipients;
 mod records;
@@ -74,6 +75,7 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
         Command::Key { action } => key::run(ui, action),
         Command::Lookup(args) => lookup::run(ui, args),
         Command::Policy { action } => policy::run(ui, action),
+        Command::Preview(args) => preview::run(ui, args),
         Command::Records(args) => records::run(ui, args),
         Command::Reveal(args) => lookup::reveal(ui, args),
         Command::Scan(args) => scan::run(ui, args),
