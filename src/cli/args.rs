@@ -37,6 +37,7 @@ For administrators
   demo         Try everything on a simulated tenant, no account needed
   collect      Gather local exports and logs and seal them into a bundle
   gather       Only gather: read the input into an encrypted workspace
+  preview      Show before and after of every field of a workspace, for your eyes
   seal         Only seal: make a bundle from a workspace
   lookup       Real value to pseudonym, so that you can say \"look at u-…\"
   reveal       Pseudonym to real value, with the incident key
@@ -44,7 +45,7 @@ For administrators
   workspace    List and remove the workspaces that runs left
 
 For privacy officers
-  policy       Show the presets, explain what happens to a field and why
+  policy       Show, explain, check and compare policies; print the decision table
   countersign  Look at a sealed bundle's decision table and sign it, or reject it
   scan         Count personal data in any file by kind; writes nothing
 
@@ -174,14 +175,14 @@ pub enum Command {
         after_help = "Example: entra-bundle scan export/ --fail-on-findings\n\nExit codes: 0; 5 findings, with --fail-on-findings; 1, 2."
     )]
     Scan(Scan),
-    /// Show the presets, explain what happens to a field and why.
+    /// Show, explain, check and compare policies; print the decision table.
     #[command(
-        after_help = "Example: entra-bundle policy explain users /userPrincipalName --policy strict\n\nExit codes: 0, 2."
+        after_help = "Example: entra-bundle policy matrix balanced --format html > policy.html\n\nExit codes: 0, 2, 5 (`coverage` below --fail-under)."
     )]
     Policy {
         /// What to do with policies.
         #[command(subcommand)]
-        action: Policy,
+        action: super::policy::Action,
     },
     /// Look at a sealed bundle's decision table and sign it, or reject it.
     #[command(
@@ -189,6 +190,8 @@ pub enum Command {
         Exit codes: 0; 2; 5 another policy, or findings by shape; else as verify."
     )]
     Countersign(Box<countersign::Countersign>),
+    /// Show before and after of every field of a workspace, for your eyes.
+    Preview(super::preview::Args),
     /// List the kinds of data the program knows.
     #[command(after_help = "Example: entra-bundle datasets --group logs\n\nExit codes: 0, 2.")]
     Datasets(Datasets),
@@ -637,27 +640,6 @@ pub struct Scan {
     /// Exit 5 when anything was found.
     #[arg(long)]
     pub fail_on_findings: bool,
-}
-
-/// `policy`.
-#[derive(Subcommand, Debug)]
-pub enum Policy {
-    /// Show a preset or a policy file with all that it inherits.
-    Show {
-        /// minimal, balanced, strict, or a file.
-        #[arg(default_value = "balanced")]
-        policy: String,
-    },
-    /// Explain what happens to a field, why, and show a sample.
-    Explain {
-        /// The dataset.
-        dataset: String,
-        /// Member path such as /userPrincipalName or /status/errorCode; without it all fields.
-        selector: Option<String>,
-        /// minimal, balanced, strict, or a file.
-        #[arg(long, default_value = "balanced")]
-        policy: String,
-    },
 }
 
 /// `datasets`.

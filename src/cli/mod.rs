@@ -20,6 +20,7 @@ mod passphrase;
 mod places;
 mod policy;
 mod prove;
+mod preview;
 mod reading;
 mod receipt;
 mod recipients;
@@ -84,6 +85,7 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
         Command::Lookup(args) => lookup::run(ui, args),
         Command::Policy { action } => policy::run(ui, action),
         Command::Prove(args) => prove::run(ui, args),
+        Command::Preview(args) => preview::run(ui, args),
         Command::Records(args) => records::run(ui, args),
         Command::Reveal(args) => lookup::reveal(ui, args),
         Command::Scan(args) => scan::run(ui, args),

@@ -1,6 +1,10 @@
-//! `policy`: presets and policy files, shown and explained.
+//! `policy`: presets and policy files, shown, explained, checked and compared.
 
-use super::args::Policy as Action;
+mod coverage;
+mod diff;
+mod lint;
+mod matrix;
+
 use super::places;
 use super::ui::{self, Ui};
 use crate::catalogue::{Catalogue, Source, Stream};
@@ -13,6 +17,41 @@ use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
+
+/// `policy`.
+#[derive(clap::Subcommand, Debug)]
+pub enum Action {
+    /// Show a preset or a policy file with all that it inherits.
+    #[command(
+        after_help = "Example: entra-bundle policy show strict --json > mine.json\n\nExit codes: 0, 2."
+    )]
+    Show {
+        /// minimal, balanced, strict, or a file.
+        #[arg(default_value = "balanced")]
+        policy: String,
+    },
+    /// Explain what happens to a field, why, and show a sample.
+    #[command(
+        after_help = "Example: entra-bundle policy explain users /userPrincipalName --policy strict\n\nExit codes: 0, 2."
+    )]
+    Explain {
+        /// The dataset.
+        dataset: String,
+        /// Member path such as /userPrincipalName or /status/errorCode; without it all fields.
+        selector: Option<String>,
+        /// minimal, balanced, strict, or a file.
+        #[arg(long, default_value = "balanced")]
+        policy: String,
+    },
+    /// Check a policy file: errors make it invalid, warnings say what is probably not meant.
+    Lint(lint::Args),
+    /// Compare two policies, kind by kind and field by field.
+    Diff(diff::Args),
+    /// Tell whether every declared property, or every path of a workspace, has a rule.
+    Coverage(coverage::Args),
+    /// Print the one page that a privacy officer reads: kinds, classes, treatments, reasons.
+    Matrix(matrix::Args),
+}
 
 /// A preset by name, or a policy file.
 pub fn load(named: &str) -> Result<Policy> {
@@ -56,7 +95,21 @@ pub fn run(ui: Ui, action: &Action) -> Result<u8> {
         Action::Explain { dataset, selector, policy } => {
             explain(ui, &load(policy)?, dataset, selector.as_deref())
         }
+        Action::Lint(args) => lint::run(ui, args),
+        Action::Diff(args) => diff::run(ui, args),
+        Action::Coverage(args) => coverage::run(ui, args),
+        Action::Matrix(args) => matrix::run(ui, args),
     }
+}
+
+/// The rules of a policy in force today.
+pub fn rules(policy: &Policy) -> Result<Rules> {
+    Rules::resolve_on(policy, Catalogue::builtin(), Some(&today().to_string()))
+}
+
+/// The day, in UTC.
+fn today() -> jiff::civil::Date {
+    Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 fn show(ui: Ui, policy: &Policy) -> Result<u8> {
@@ -66,10 +119,10 @@ fn show(ui: Ui, policy: &Policy) -> Result<u8> {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["kind", "do", "from", "reason"]);
-    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let today = today();
     for kind in Kind::all() {
         let rule = policy.rule(kind).in_force(Some(today));
-        table.add_row([kind.id(), rule.treatment.id(), &rule.origin, &rule.reason]);
+        table.add_row([kind.id(), &rule.treatment.spelled(), &rule.origin, &rule.reason]);
     }
     let exceptions = policy.exceptions().len();
     ui::print(&format!(
@@ -83,8 +136,7 @@ fn show(ui: Ui, policy: &Policy) -> Result<u8> {
 }
 
 fn explain(ui: Ui, policy: &Policy, dataset: &str, selector: Option<&str>) -> Result<u8> {
-    let today = Timestamp::now().to_string();
-    let rules = Rules::resolve_on(policy, Catalogue::builtin(), Some(&today))?;
+    let rules = rules(policy)?;
     // Samples need some key; the pseudonyms of a real incident differ.
     let names = Pseudonymizer::new(&IncidentKey::generate()?)?;
     let stream = Stream::new(Source::Graph, dataset);

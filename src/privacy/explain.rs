@@ -10,9 +10,6 @@ use crate::error::{Error, Result};
 use crate::kind::Kind;
 use std::collections::HashSet;
 
-/// Most fields that one question answers.
-const MOST: usize = 200;
-
 /// One rule that has something to say about a field.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Link {
@@ -62,7 +59,10 @@ impl Rules {
             Error::usage(format!("unknown dataset `{}`", stream.dataset))
                 .hint("`entra-bundle datasets` lists them")
         })?;
-        let mut search = Search { rules: self, asked, names, found: Vec::new(), seen: HashSet::new() };
+        let dictionary = Learner::new().freeze();
+        let mut values = Values::new(self, names, &dictionary);
+        let mut search =
+            Search { rules: self, asked, values: &mut values, found: Vec::new(), seen: HashSet::new() };
         let question = States::start(&[(0, &search.asked)]);
         search.below(root, question, self.start(&stream.dataset), "");
         // Annotations of the protocol come last: hardly anybody asks for them.
@@ -78,15 +78,15 @@ impl Rules {
     }
 }
 
-struct Search<'s> {
-    rules: &'s Rules,
+struct Search<'s, 'r> {
+    rules: &'r Rules,
     asked: Selector,
-    names: &'s Pseudonymizer,
+    values: &'s mut Values<'r>,
     found: Vec<Explanation>,
     seen: HashSet<(TypeId, States, States)>,
 }
 
-impl Search<'_> {
+impl Search<'_, '_> {
     fn below(&mut self, at: TypeId, question: States, states: States, path: &str) {
         if question.is_empty()
             || path.len() > 400
@@ -102,7 +102,7 @@ impl Search<'_> {
             let mine = states.member(folded, |index| self.rules.selector(index));
             let elements = mine.element(|index| self.rules.selector(index));
             for asked in [direct.element(|_| &self.asked), direct] {
-                if !asked.matched(|_| &self.asked).is_empty() && self.found.len() < MOST {
+                if !asked.matched(|_| &self.asked).is_empty() {
                     let mut matched = mine.matched(|index| self.rules.selector(index));
                     matched.extend(elements.matched(|index| self.rules.selector(index)));
                     matched.sort_unstable();
@@ -117,7 +117,7 @@ impl Search<'_> {
         }
     }
 
-    fn explain(&self, name: &str, field: &Field, matched: &[u16], path: String) -> Explanation {
+    fn explain(&mut self, name: &str, field: &Field, matched: &[u16], path: String) -> Explanation {
         let rules = self.rules;
         let settled = rules.settle(name, Some(field), matched);
         let winner = match rules.plain(name, Some(field)) {
@@ -170,7 +170,7 @@ impl Search<'_> {
         }
         let (action, sample) = match &settled {
             Some(Settled::Leaf(leaf)) => (
-                leaf.treatment.id().to_owned(),
+                leaf.treatment.spelled(),
                 sample(leaf.kind).map(|text| (text.to_owned(), self.treat(leaf, text))),
             ),
             Some(Settled::Object(_)) => ("parse".to_owned(), None),
@@ -182,11 +182,9 @@ impl Search<'_> {
         Explanation { path, kind, action, chain, sample }
     }
 
-    fn treat(&self, leaf: &Leaf, text: &str) -> Option<String> {
-        let dictionary = Learner::new().freeze();
-        let mut values = Values::new(self.rules, self.names, &dictionary);
+    fn treat(&mut self, leaf: &Leaf, text: &str) -> Option<String> {
         let mut out = Vec::new();
-        match values.treat(leaf, text, &mut Default::default(), &mut out) {
+        match self.values.treat(leaf, text, &mut Default::default(), &mut out) {
             Fate::Same => Some(text.to_owned()),
             Fate::Written => String::from_utf8(out).ok(),
             Fate::Dropped => None,

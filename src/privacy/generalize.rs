@@ -2,6 +2,10 @@
 //!
 //! Every function gives a text that is less than its input says, or `None`: then the value is dropped.
 
+mod other;
+
+pub use other::{band, mask, shift};
+
 use super::policy::model::{Level, Unit};
 use super::rules::PlacePart;
 use jiff::Timestamp;

@@ -163,6 +163,36 @@ impl<'r> Renderer<'r> {
         Rendered::Replaced
     }
 
+    /// Applies a treatment that is no function of the value alone, or that shows part of it.
+    pub fn otherwise(
+        &mut self,
+        kind: Kind,
+        treatment: Treatment,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Rendered {
+        let outcome = self.unlinked(kind, treatment, value, out);
+        self.count(kind, outcome);
+        outcome
+    }
+
+    fn unlinked(&self, kind: Kind, treatment: Treatment, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let text = match treatment {
+            Treatment::Random => super::token::fresh(letter(kind)),
+            Treatment::DateShift(days) => generalize::shift(value, self.names.date_shift_days(days.into())),
+            Treatment::Mask(keep) => Some(generalize::mask(value, keep)),
+            _ => None,
+        };
+        match text {
+            Some(text) if text == value => Rendered::Kept,
+            Some(text) => {
+                out.extend_from_slice(text.as_bytes());
+                Rendered::Replaced
+            }
+            None => Rendered::Dropped,
+        }
+    }
+
     fn count(&mut self, kind: Kind, outcome: Rendered) {
         let counts = &mut self.counts[kind as usize];
         match outcome {
@@ -191,6 +221,7 @@ impl<'r> Renderer<'r> {
             Treatment::Pseudonymize => self.make(kind, value, out),
             Treatment::Hash => self.hashed(value, out),
             Treatment::Generalize(coarse) => self.coarser(kind, coarse, PlacePart::Mixed, value, out),
+            other => self.unlinked(kind, other, value, out),
         }
     }
 
@@ -226,6 +257,7 @@ impl<'r> Renderer<'r> {
             Coarse::Agent(level) => Some(generalize::agent(value, level)),
             Coarse::Platform => generalize::platform(value),
             Coarse::Depth => generalize::depth(value),
+            Coarse::Band(edges) => generalize::band(value, edges.as_slice()),
             Coarse::Address { v4, v6 } => match self.class(value) {
                 Some(outcome) => return outcome,
                 None => match generalize::network(value, v4, v6) {

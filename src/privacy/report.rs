@@ -171,6 +171,9 @@ pub struct Projection {
     pub exceptions: Vec<StatedException>,
     /// Number of exceptions whose selectors stay private.
     pub private_selectors: u64,
+    /// Number of learned words that the leak check lets pass; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_words: Option<u64>,
     /// Kept values outside their grammar.
     pub outside_grammar: Outside,
     /// Private addresses.
@@ -205,6 +208,15 @@ pub struct StatedTreatment {
     /// What it is decoded as.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub decode: Option<Decoder>,
+    /// Where bands of numbers begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Vec<u64>>,
+    /// Most days that a time moves.
+    #[serde(rename = "max_days", skip_serializing_if = "Option::is_none")]
+    pub max_days: Option<u16>,
+    /// Characters that stay, leading or (negative) trailing ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<i8>,
 }
 
 /// An exception without its private words.
@@ -235,6 +247,9 @@ impl Treatment {
             v4: None,
             v6: None,
             decode: None,
+            edges: None,
+            max_days: None,
+            keep: None,
         };
         match self {
             Treatment::Generalize(Coarse::Place(level) | Coarse::Agent(level)) => stated.level = Some(level),
@@ -245,6 +260,9 @@ impl Treatment {
             }
             Treatment::Generalize(Coarse::Platform) => stated.level = Some(Level::Major),
             Treatment::Generalize(Coarse::Depth) => stated.level = Some(Level::Depth),
+            Treatment::Generalize(Coarse::Band(edges)) => stated.edges = Some(edges.as_slice().to_vec()),
+            Treatment::DateShift(days) => stated.max_days = Some(days),
+            Treatment::Mask(keep) => stated.keep = Some(keep),
             Treatment::Parse(decode) => stated.decode = Some(decode),
             _ => {}
         }
@@ -310,6 +328,7 @@ impl Rules {
             kinds,
             exceptions,
             private_selectors,
+            allowed_words: Some(policy.allowed_words().count() as u64).filter(|count| *count > 0),
             outside_grammar: self.outside(),
             private_addresses: self.private_addresses(),
             keep: keep.into_iter().map(Label::new).collect::<Result<_>>()?,

@@ -65,7 +65,7 @@ pub enum Settled {
 
 impl Settled {
     /// The treatment by which strictness is compared.
-    fn treatment(&self) -> Treatment {
+    pub fn treatment(&self) -> Treatment {
         match self {
             Settled::Drop(_) => Treatment::Drop,
             Settled::Object(_) | Settled::By { .. } => Treatment::Parse(super::policy::model::Decoder::Json),
@@ -109,6 +109,15 @@ impl Rules {
     /// loosening rules work up to their last day. An exception that does not fit a field it names,
     /// or that loosens without ticket and last day, is a usage error.
     pub fn resolve_on(policy: &Policy, catalogue: &'static Catalogue, today: Option<&str>) -> Result<Rules> {
+        let rules = Rules::join(policy, catalogue, today)?;
+        match rules.wrong_exceptions().into_iter().next() {
+            Some((index, wrong)) => Err(wrong.into_error(&rules.exceptions[index].origin)),
+            None => Ok(rules),
+        }
+    }
+
+    /// Joins policy and catalogue without looking at exceptions that do not fit; those never work.
+    pub fn join(policy: &Policy, catalogue: &'static Catalogue, today: Option<&str>) -> Result<Rules> {
         let today = match today {
             Some(text) => Some(
                 text.get(..10)
@@ -122,7 +131,12 @@ impl Rules {
         let (mut treated, mut entities) = (KindSet::EMPTY, KindSet::EMPTY);
         for kind in Kind::all() {
             let hidden = match kinds[kind as usize] {
-                Treatment::Drop | Treatment::Redact | Treatment::Pseudonymize | Treatment::Hash => true,
+                Treatment::Drop
+                | Treatment::Redact
+                | Treatment::Random
+                | Treatment::Pseudonymize
+                | Treatment::Hash
+                | Treatment::Mask(_) => true,
                 Treatment::Generalize(_) => {
                     matches!(kind, Kind::IpAddress | Kind::RiskIp | Kind::Network | Kind::Dn)
                 }
@@ -144,7 +158,7 @@ impl Rules {
             person: hides(Kind::PersonName),
             org: hides(Kind::OrgUnit),
         };
-        let rules = Rules {
+        Ok(Rules {
             catalogue,
             today,
             kinds,
@@ -153,9 +167,7 @@ impl Rules {
             entities,
             parts,
             policy: policy.clone(),
-        };
-        rules.check_exceptions()?;
-        Ok(rules)
+        })
     }
 
     /// Kinds whose originals may not appear in the output: pseudonymised, dropped or redacted.

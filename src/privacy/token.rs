@@ -325,6 +325,11 @@ pub(super) fn hex_text(bytes: &[u8], upper: bool) -> String {
 
 const SYMBOLS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// A token that belongs to no value: 60 bits from the system's generator. `None` if it gives none.
+pub fn fresh(letter: Letter) -> Option<String> {
+    Some(write_token(letter, u64::from_be_bytes(crate::crypto::random().ok()?)))
+}
+
 fn write_token(letter: Letter, first: u64) -> String {
     let mut token = String::with_capacity(15);
     token.push(letter.char());

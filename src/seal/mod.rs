@@ -6,7 +6,9 @@
 //! bundle is a function of workspace, catalogue, policy and key; the number of workers does not show.
 
 mod collection;
+pub mod dry;
 mod entities;
+
 mod learn;
 mod order;
 mod ordered;
@@ -139,7 +141,8 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
     let (dictionary, suffixes) = learn(job, workspace, &tasks, total)?;
     let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
     let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone())
-        .keeping_private_addresses(job.rules.keeps_private_addresses());
+        .keeping_private_addresses(job.rules.keeps_private_addresses())
+        .allowing(job.policy.allowed_words());
 
     job.observer.on(&Event::Begin { phase: Phase::Rewrite, total: Some(total) });
     let mut tally = Tally::default();

@@ -15,6 +15,7 @@ mod encryption;
 mod long;
 mod onprem;
 mod order;
+mod policy;
 mod pseudonyms;
 mod real_data;
 mod redaction;

@@ -289,7 +289,7 @@ fn wrong_policies_name_line_column_and_what_is_allowed() {
         (with(r#""kinds": { "upn": { "do": "drop", "reason": " " } }"#), &["line 3", "reason is empty"]),
         (
             with(r#""kinds": { "upn": { "do": "random", "reason": "r" } }"#),
-            &["line 3, column 14", "not supported in this version"],
+            &["line 3, column 14", "nothing is joined by"],
         ),
         (
             with(r#""kinds": { "place": { "do": "generalize", "level": "parsed", "reason": "r" } }"#),

@@ -19,7 +19,7 @@ use crate::kind::{Kind, KindSet};
 use names::{Hit, Names};
 use needles::Needles;
 use shapes::{Shape, Shapes};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use view::View;
@@ -69,6 +69,8 @@ pub struct LeakCheck<'a> {
     /// Folded member name → whether every type that declares it holds an identity there.
     members: HashMap<String, bool>,
     soft: AtomicU64,
+    /// Folded words that the policy lets pass.
+    allowed: HashSet<String>,
 }
 
 impl<'a> LeakCheck<'a> {
@@ -83,6 +85,7 @@ impl<'a> LeakCheck<'a> {
             needles: Needles::new(&secrets),
             members: members(Catalogue::builtin()),
             soft: AtomicU64::new(0),
+            allowed: HashSet::new(),
         }
     }
 
@@ -90,6 +93,14 @@ impl<'a> LeakCheck<'a> {
     #[must_use]
     pub fn keeping_private_addresses(mut self, keeps: bool) -> Self {
         self.private_addresses = keeps;
+        self
+    }
+
+    /// Learned words that the policy lets pass, each for a reason of its own. Shapes, entities, secrets
+    /// and keys are never let pass.
+    #[must_use]
+    pub fn allowing<'w>(mut self, words: impl Iterator<Item = &'w str>) -> Self {
+        self.allowed = words.map(|word| names::folded(word.as_bytes())).collect();
         self
     }
 
@@ -205,6 +216,9 @@ impl<'a> LeakCheck<'a> {
             // An employee number such as `c1036655` may be a group of digits of a GUID that stays; the
             // GUID as a whole is looked at as a shape.
             if shapes::is_within_guid(bytes, hit.start, hit.end) {
+                return;
+            }
+            if !self.allowed.is_empty() && self.allowed.contains(&names::folded(&bytes[hit.start..hit.end])) {
                 return;
             }
             if hit.hard {

@@ -77,6 +77,11 @@ pub(super) struct Row {
     pub hard: bool,
 }
 
+/// A stretch of bytes as originals are compared.
+pub(super) fn folded(bytes: &[u8]) -> String {
+    fold_word(&String::from_utf8_lossy(bytes)).into_owned()
+}
+
 /// The originals of the treated kinds.
 pub(super) struct Names {
     /// Sorted by hash; hard before soft.

@@ -35,6 +35,11 @@ impl Counts {
         self.violations += other.violations;
     }
 
+    /// Values that were met.
+    pub fn values(&self) -> u64 {
+        self.kept + self.replaced + self.redacted + self.dropped + self.scanned
+    }
+
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         *self == Counts::default()

@@ -18,13 +18,13 @@ pub enum Do {
     Redact,
     /// The value becomes a keyed token in the format of its kind.
     Pseudonymize,
-    /// A fresh token each time. Not in this version.
+    /// A fresh token each time: nothing links two occurrences.
     Random,
     /// The value becomes coarser.
     Generalize,
-    /// Times move by a secret offset. Not in this version.
+    /// Times move by a secret number of days, the same for all.
     DateShift,
-    /// Leading or trailing characters stay. Not in this version.
+    /// Some leading or trailing characters stay.
     Mask,
     /// The value is encrypted. Not in this version.
     Encrypt,
@@ -102,6 +102,15 @@ pub struct Parameters {
     /// With `parse`: the form of the value.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub decode: Option<Decoder>,
+    /// With `generalize` of numbers: where bands begin, ascending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Vec<u64>>,
+    /// With `date-shift`: most days that a time moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_days: Option<u16>,
+    /// With `mask`: how many characters stay, leading ones if positive, trailing ones if negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<i8>,
 }
 
 /// The rule of a kind.
@@ -126,6 +135,15 @@ pub struct Rule {
     /// See [`Parameters::decode`].
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub decode: Option<Decoder>,
+    /// See [`Parameters::edges`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Vec<u64>>,
+    /// See [`Parameters::max_days`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_days: Option<u16>,
+    /// See [`Parameters::keep`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<i8>,
     /// Why, in words that a privacy officer understands.
     pub reason: String,
     /// The decision that allows a rule looser than the inherited one.
@@ -173,6 +191,15 @@ pub struct Exception {
     /// See [`Parameters::decode`].
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub decode: Option<Decoder>,
+    /// See [`Parameters::edges`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Vec<u64>>,
+    /// See [`Parameters::max_days`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_days: Option<u16>,
+    /// See [`Parameters::keep`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<i8>,
     /// With `parse`: the sibling (`../name`) whose value says what this value is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -231,6 +258,8 @@ fixed!(/** Fate of numbers where no number is declared. */ UnknownNumber "drop" 
 fixed!(/** Fate of GUIDs that nothing explains. */ UnknownGuid "pseudonymize" Pseudonymize);
 fixed!(/** Fate of files that nothing recognises. */ UnknownFile "reject" Reject);
 fixed!(/** Where pseudonyms of addresses lie. */ Family "documentation" Documentation);
+fixed!(/** Words that are never taken for a name in prose. */ StopWords "builtin:all" All);
+fixed!(/** Encodings in which the leak check looks. */ Encodings "all" All);
 fixed!(/** The version of the file format. */ Version1 "entra-bundle/policy/1" V1);
 
 /// What happens to what the catalogue does not know. All but the last have one safe choice.
@@ -294,6 +323,48 @@ pub struct Ip {
     pub keep_risky: bool,
 }
 
+/// Shortest label that is replaced in prose without a cue beside it.
+pub const MIN_LABEL: u8 = 5;
+
+/// How names are looked for in prose. One choice each: the learned names are the same under every
+/// policy, so that bundles of one incident join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Names {
+    /// Characters from which a label is replaced without a cue beside it: 5.
+    pub min_label: u8,
+    /// Words that are no names.
+    pub stopwords: Vec<StopWords>,
+    /// Whether shorter labels are replaced in prose too. Only `false` is supported.
+    pub strict: bool,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names { min_label: MIN_LABEL, stopwords: vec![StopWords::All], strict: false }
+    }
+}
+
+/// A learned word that may stand in a bundle although it is somebody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Allowed {
+    /// The word.
+    pub text: String,
+    /// Why it may stay.
+    pub reason: String,
+}
+
+/// What the leak check lets pass. It cannot be switched off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeakChecked {
+    /// Encodings in which it looks.
+    pub encodings: Encodings,
+    /// Learned words that may stand; their number is shown.
+    pub allow: Vec<Allowed>,
+}
+
 /// A policy file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -336,6 +407,16 @@ pub struct File {
     /// Addresses.
     #[serde(default)]
     pub ip: Ip,
+    /// Names in prose.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub names: Names,
+    /// The leak check.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub leak_check: LeakChecked,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Rule {
@@ -347,6 +428,9 @@ impl Rule {
             v4: self.v4,
             v6: self.v6,
             decode: self.decode,
+            edges: self.edges.clone(),
+            max_days: self.max_days,
+            keep: self.keep,
             ..Parameters::default()
         }
     }
@@ -363,6 +447,9 @@ impl Exception {
             grammar: self.grammar.clone(),
             verbatim: self.verbatim,
             decode: self.decode,
+            edges: self.edges.clone(),
+            max_days: self.max_days,
+            keep: self.keep,
         }
     }
 }

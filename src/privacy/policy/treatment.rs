@@ -1,7 +1,7 @@
 //! Treatments: a `do` with its parameters, checked for the kind it stands at, and their strictness.
 
 use super::model::{Decoder, Do, Level, Parameters, Unit};
-use crate::kind::Kind;
+use crate::kind::{Kind, KindSet};
 
 /// A checked treatment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,37 @@ pub enum Treatment {
     Parse(Decoder),
     /// Keyed hash of a thumbprint.
     Hash,
+    /// Fresh token each time.
+    Random,
+    /// Times move by a secret number of days, at most so many.
+    DateShift(u16),
+    /// So many leading (positive) or trailing (negative) characters stay.
+    Mask(i8),
+}
+
+/// Most edges of bands.
+const MAX_EDGES: usize = 8;
+
+/// Where bands of numbers begin, ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Edges {
+    count: u8,
+    edges: [u64; MAX_EDGES],
+}
+
+impl Edges {
+    /// Edges of one to eight bands; `None` if they do not ascend.
+    pub fn new(given: &[u64]) -> Option<Edges> {
+        let fits = (1..=MAX_EDGES).contains(&given.len()) && given.windows(2).all(|pair| pair[0] < pair[1]);
+        let mut edges = [0; MAX_EDGES];
+        fits.then(|| edges[..given.len()].copy_from_slice(given))?;
+        Some(Edges { count: given.len() as u8, edges })
+    }
+
+    /// The edges.
+    pub fn as_slice(&self) -> &[u64] {
+        &self.edges[..usize::from(self.count)]
+    }
 }
 
 /// What `generalize` does, by kind.
@@ -44,6 +75,8 @@ pub enum Coarse {
     Platform,
     /// A DN reduced to counts.
     Depth,
+    /// A number reduced to the band it lies in.
+    Band(Edges),
 }
 
 impl Treatment {
@@ -73,11 +106,36 @@ impl Treatment {
                 }
                 Treatment::Hash
             }
-            Do::Random | Do::DateShift | Do::Mask | Do::Encrypt => {
+            Do::Random if RANDOM.contains(kind) => Treatment::Random,
+            Do::Random => {
                 return Err(format!(
-                    "`{}` is not supported in this version; supported are keep, drop, redact, pseudonymize, generalize, scan, parse, hash",
-                    name(action)
+                    "`random` is allowed for {}: kinds that nothing is joined by",
+                    list(RANDOM)
                 ));
+            }
+            Do::DateShift => match (kind, with.max_days) {
+                (Kind::ProfileTime, Some(days @ 1..=3650)) => Treatment::DateShift(days),
+                (Kind::ProfileTime, _) => return Err("`date-shift` needs `max_days` (1 to 3650)".into()),
+                _ => {
+                    return Err("`date-shift` is allowed for `profile_time` only: times of events stand in the manifest, in text and in the recipient's own logs too".into());
+                }
+            },
+            Do::Mask if !MASK.contains(kind) => {
+                return Err(format!(
+                    "`mask` is allowed for {} only: part of an identifier still identifies",
+                    list(MASK)
+                ));
+            }
+            Do::Mask => match with.keep {
+                Some(keep @ (-4..=-1 | 1..=4)) => Treatment::Mask(keep),
+                _ => {
+                    return Err(
+                        "`mask` needs `keep`: 1 to 4 leading characters, or -1 to -4 trailing ones".into()
+                    );
+                }
+            },
+            Do::Encrypt => {
+                return Err("`encrypt` is not supported: whoever has the key would read every value, and its length shows; use `pseudonymize`, which `entra-bundle reveal` turns back, and encrypt the whole bundle to its recipient".into());
             }
         };
         if kind == Kind::Secret && treatment != Treatment::Drop {
@@ -96,6 +154,9 @@ impl Treatment {
             ("grammar", with.grammar.is_some(), &[Do::Keep]),
             ("verbatim", with.verbatim.is_some(), &[Do::Keep]),
             ("as", with.decode.is_some(), &[Do::Parse]),
+            ("edges", with.edges.is_some(), &[Do::Generalize]),
+            ("max_days", with.max_days.is_some(), &[Do::DateShift]),
+            ("keep", with.keep.is_some(), &[Do::Mask]),
         ];
         for (parameter, present, takes) in used {
             if *present && !takes.contains(&action) {
@@ -124,17 +185,44 @@ impl Treatment {
             Treatment::Scan => Do::Scan,
             Treatment::Parse(_) => Do::Parse,
             Treatment::Hash => Do::Hash,
+            Treatment::Random => Do::Random,
+            Treatment::DateShift(_) => Do::DateShift,
+            Treatment::Mask(_) => Do::Mask,
         })
     }
 
-    /// Rank: drop > redact > generalize > pseudonymize, hash > scan > keep. `parse` stands below
-    /// `scan`; see [`Treatment::looser_than`].
+    /// The `do` with its parameters, for people: `generalize level=state`.
+    pub fn spelled(self) -> String {
+        let with = match self {
+            Treatment::Generalize(Coarse::Place(level) | Coarse::Agent(level)) => {
+                format!(" level={}", word(level))
+            }
+            Treatment::Generalize(Coarse::Time(unit)) => format!(" unit={}", word(unit)),
+            Treatment::Generalize(Coarse::Address { v4, v6 }) => format!(" v4=/{v4} v6=/{v6}"),
+            Treatment::Generalize(Coarse::Platform) => " level=major".into(),
+            Treatment::Generalize(Coarse::Depth) => " level=depth".into(),
+            Treatment::Generalize(Coarse::Band(edges)) => {
+                let edges: Vec<String> = edges.as_slice().iter().map(u64::to_string).collect();
+                format!(" edges={}", edges.join(","))
+            }
+            Treatment::DateShift(days) => format!(" max_days={days}"),
+            Treatment::Mask(keep) => format!(" keep={keep}"),
+            Treatment::Parse(decoder) => format!(" as={}", word(decoder)),
+            _ => String::new(),
+        };
+        format!("{}{with}", self.id())
+    }
+
+    /// Rank: drop > redact > random > generalize, date-shift > pseudonymize, hash > mask > scan > keep.
+    /// `parse` stands below `scan`; see [`Treatment::looser_than`].
     fn rank(self) -> u8 {
         match self {
-            Treatment::Drop => 6,
-            Treatment::Redact => 5,
-            Treatment::Generalize(_) => 4,
-            Treatment::Pseudonymize | Treatment::Hash => 3,
+            Treatment::Drop => 8,
+            Treatment::Redact => 7,
+            Treatment::Random => 6,
+            Treatment::Generalize(_) | Treatment::DateShift(_) => 5,
+            Treatment::Pseudonymize | Treatment::Hash => 4,
+            Treatment::Mask(_) => 3,
             Treatment::Scan => 2,
             Treatment::Parse(_) => 1,
             Treatment::Keep => 0,
@@ -147,6 +235,8 @@ impl Treatment {
         match (self, other) {
             (Treatment::Generalize(a), Treatment::Generalize(b)) => a.looser_than(b),
             (Treatment::Parse(a), Treatment::Parse(b)) => a != b,
+            (Treatment::DateShift(a), Treatment::DateShift(b)) => a < b,
+            (Treatment::Mask(a), Treatment::Mask(b)) => a.signum() != b.signum() || a.abs() > b.abs(),
             (Treatment::Scan | Treatment::Keep, Treatment::Parse(_)) => true,
             (Treatment::Parse(_), Treatment::Scan) => true,
             _ => self.rank() < other.rank(),
@@ -176,6 +266,26 @@ impl Coarse {
     }
 }
 
+/// Kinds that `random` may stand at: tokens of their own, no part of a composite, nothing joins by them.
+const RANDOM: KindSet = KindSet::of(&[
+    Kind::NamePart,
+    Kind::Job,
+    Kind::FreeAttribute,
+    Kind::Puid,
+    Kind::HardwareId,
+    Kind::GroupName,
+    Kind::AppName,
+    Kind::PolicyName,
+    Kind::MacAddress,
+]);
+
+/// Kinds that `mask` may stand at: no identifiers.
+const MASK: KindSet = KindSet::of(&[Kind::Phone, Kind::PostalAddress, Kind::Country, Kind::Job, Kind::Place]);
+
+fn list(kinds: KindSet) -> String {
+    kinds.iter().map(Kind::id).collect::<Vec<_>>().join(", ")
+}
+
 fn coarse(kind: Kind, with: &Parameters) -> Result<Coarse, String> {
     let refuse = |allowed: &str| Err(format!("`generalize` of `{kind}` needs {allowed}"));
     match kind {
@@ -203,10 +313,19 @@ fn coarse(kind: Kind, with: &Parameters) -> Result<Coarse, String> {
             Some(Level::Depth) => Ok(Coarse::Depth),
             _ => refuse("`level`: depth"),
         },
+        Kind::Fact | Kind::Asn => match with.edges.as_deref().and_then(Edges::new) {
+            Some(edges) => Ok(Coarse::Band(edges)),
+            None => refuse("`edges`: one to eight ascending numbers at which bands begin"),
+        },
         _ => Err(format!(
-            "`{kind}` cannot be generalized; it can for place, event_time, profile_time, ip_address, risk_ip, network, user_agent, platform and dn"
+            "`{kind}` cannot be generalized; it can for place, event_time, profile_time, ip_address, risk_ip, network, user_agent, platform, dn, fact and asn"
         )),
     }
+}
+
+/// The word of a closed choice as policies write it.
+fn word(choice: impl serde::Serialize) -> String {
+    serde_json::to_value(choice).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 const fn name(action: Do) -> &'static str {
@@ -236,8 +355,10 @@ mod tests {
         let order = [
             Treatment::Keep,
             Treatment::Scan,
+            Treatment::Mask(2),
             Treatment::Pseudonymize,
             coarse,
+            Treatment::Random,
             Treatment::Redact,
             Treatment::Drop,
         ];
@@ -254,6 +375,8 @@ mod tests {
             Treatment::Generalize(Coarse::Time(Unit::Day))
                 .looser_than(Treatment::Generalize(Coarse::Time(Unit::Month)))
         );
+        assert!(Treatment::Mask(3).looser_than(Treatment::Mask(2)));
+        assert!(Treatment::DateShift(10).looser_than(Treatment::DateShift(30)));
         let wide = Treatment::Generalize(Coarse::Address { v4: 32, v6: 48 });
         assert!(wide.looser_than(Treatment::Generalize(Coarse::Address { v4: 24, v6: 48 })));
     }
@@ -268,9 +391,7 @@ mod tests {
             Treatment::new(Kind::Secret, Do::Keep, &Parameters::default()).unwrap_err().contains("locked")
         );
         assert!(
-            Treatment::new(Kind::Upn, Do::Mask, &Parameters::default())
-                .unwrap_err()
-                .contains("not supported")
+            Treatment::new(Kind::Upn, Do::Mask, &Parameters::default()).unwrap_err().contains("identifier")
         );
     }
 }

@@ -463,6 +463,15 @@ fn sort_elements(out: &mut Vec<u8>, start: usize, ends: &[usize]) {
     }
 }
 
+/// Whether a number in a field may leave as it is or as something made of it.
+pub fn number_stays_or_changes(leaf: &Leaf) -> bool {
+    match leaf.treatment {
+        Treatment::Scan | Treatment::Parse(_) | Treatment::Drop => false,
+        Treatment::Keep => number_may_stay(leaf),
+        _ => true,
+    }
+}
+
 fn number_may_stay(leaf: &Leaf) -> bool {
     use crate::catalogue::Grammar;
     let counts = |grammar: &Grammar| {

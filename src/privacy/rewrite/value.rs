@@ -76,6 +76,9 @@ impl<'r> Values<'r> {
                 settle(outcome, counts)
             }
             Treatment::Hash => settle(self.renderer.hash(leaf.kind, value, out), counts),
+            Treatment::Random | Treatment::DateShift(_) | Treatment::Mask(_) => {
+                settle(self.renderer.otherwise(leaf.kind, leaf.treatment, value, out), counts)
+            }
             Treatment::Generalize(coarse) => {
                 let outcome = self.renderer.generalize(leaf.kind, coarse, leaf.place, value, out);
                 // States and other words of a list are as coarse as they can be.

@@ -1,12 +1,11 @@
 //! How catalogue row, rule of the kind and exceptions settle what happens to one member.
 
-use super::super::policy::ExceptionRule;
 use super::super::policy::model::Do;
 use super::super::policy::selector::States;
 use super::super::policy::treatment::Treatment;
+use super::super::policy::{ExceptionRule, Wrong};
 use super::{Leaf, PlacePart, Rules, Settled};
 use crate::catalogue::{Field, Grammar, Source, Stream, TypeId};
-use crate::error::{Error, Result};
 use crate::kind::Kind;
 use std::collections::HashSet;
 
@@ -155,39 +154,42 @@ impl Rules {
         ticket && self.today.zip(rule.until).is_some_and(|(today, until)| today <= until)
     }
 
-    /// Every exception is tried on every field of the catalogue that it names.
-    pub(super) fn check_exceptions(&self) -> Result<()> {
-        for (index, rule) in self.exceptions.iter().enumerate() {
-            let wrong = |message: &str| {
+    /// Every exception is tried on every field of the catalogue that it names; those that do not fit
+    /// come back by their index, with what is wrong.
+    pub fn wrong_exceptions(&self) -> Vec<(usize, Wrong)> {
+        let tried = self.exceptions.iter().enumerate();
+        tried
+            .filter_map(|(index, rule)| {
+                let message = self.misfit(index as u16, rule)?;
                 let (line, column) = rule.at;
-                Err(Error::usage(format!(
-                    "policy `{}`, line {line}, column {column}: {message}",
-                    rule.origin
-                )))
-            };
-            if rule.says.dataset != "*" && self.catalogue.dataset(&rule.says.dataset).is_none() {
-                return wrong("unknown dataset; `entra-bundle datasets` lists them, `*` stands for all");
+                Some((index, Wrong { line, column, message }))
+            })
+            .collect()
+    }
+
+    /// Why an exception fits none or not all of the fields it names.
+    fn misfit(&self, index: u16, rule: &ExceptionRule) -> Option<String> {
+        let says = &rule.says;
+        if says.dataset != "*" && self.catalogue.dataset(&says.dataset).is_none() {
+            return Some("unknown dataset; `entra-bundle datasets` lists them, `*` stands for all".into());
+        }
+        let allowed = says.ticket.as_deref().is_some_and(|t| !t.trim().is_empty()) && rule.until.is_some();
+        let mut seen = HashSet::new();
+        for dataset in self.catalogue.datasets() {
+            if says.dataset != "*" && says.dataset != dataset.id {
+                continue;
             }
-            let says = &rule.says;
-            let allowed =
-                says.ticket.as_deref().is_some_and(|t| !t.trim().is_empty()) && rule.until.is_some();
-            let mut seen = HashSet::new();
-            for dataset in self.catalogue.datasets() {
-                if says.dataset != "*" && says.dataset != dataset.id {
+            for source in Source::ALL {
+                let Some(root) = self.catalogue.root(&Stream::new(source, &*dataset.id)) else {
                     continue;
-                }
-                for source in Source::ALL {
-                    let Some(root) = self.catalogue.root(&Stream::new(source, &*dataset.id)) else {
-                        continue;
-                    };
-                    let start = States::start(&[(index as u16, &rule.selector)]);
-                    if let Err(message) = self.walk(root, start, index as u16, allowed, &mut seen) {
-                        return wrong(&message);
-                    }
+                };
+                let start = States::start(&[(index, &rule.selector)]);
+                if let Err(message) = self.walk(root, start, index, allowed, &mut seen) {
+                    return Some(message);
                 }
             }
         }
-        Ok(())
+        None
     }
 
     fn walk(
