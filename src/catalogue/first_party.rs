@@ -5,8 +5,9 @@
 //! The table is curated: the documentation's long list of well-known ids is left out, because it
 //! also holds ids of samples.
 
+use foldhash::{HashMap, HashSet};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// The embedded table, also for the digest of the catalogue.

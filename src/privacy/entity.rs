@@ -5,7 +5,7 @@
 //! fields a GUID stood in, so that a policy decides later which of them count.
 
 use crate::kind::{Kind, KindSet};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashSet};
 
 /// Kinds that make an entity; the position is the bit in the set.
 const ENTITY_KINDS: [Kind; 8] = [
@@ -139,7 +139,7 @@ pub fn domain_sid(text: &str) -> Option<[u32; 4]> {
 #[derive(Default)]
 pub(crate) struct EntityBuilder {
     guids: HashMap<[u8; 16], u8>,
-    sids: std::collections::HashSet<[u32; 4]>,
+    sids: HashSet<[u32; 4]>,
 }
 
 impl EntityBuilder {

@@ -11,8 +11,9 @@ use super::entity::{self, EntityBuilder};
 use super::hardness::SHORTEST;
 use super::lookup::fold_word;
 use crate::kind::Kind;
-use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use foldhash::HashSet;
+use foldhash::quality::RandomState;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
 /// Longest value in bytes that is learned as a name.
@@ -140,7 +141,7 @@ impl Learner {
             entities: EntityBuilder::default(),
             datasets: BTreeSet::new(),
             recent: vec![0; RECENT],
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 

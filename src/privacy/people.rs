@@ -8,8 +8,9 @@ use super::render::{Render, Rendered};
 use crate::catalogue::member::Path as Member;
 use crate::kind::Kind;
 use crate::record::{Label, Raw, Stated, sealed};
+use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Most partners that a duplicate address names: one address on everybody would name everybody everywhere.
 const MOST_DUPLICATES: usize = 20;

@@ -14,8 +14,8 @@ use super::rules::{Leaf, Rules};
 use crate::catalogue::{Catalogue, Field, Stream, TypeId, fold};
 use crate::kind::Kind;
 pub use counts::{Counts, by_path};
+use foldhash::{HashMap, HashMapExt};
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// Most places of a plan.
 pub const MAX_NODES: usize = 1 << 13;
@@ -122,6 +122,8 @@ pub struct Plan<'r> {
     slots: Vec<Slot>,
     shared: HashMap<(Option<TypeId>, States), NodeId>,
     prunable: HashMap<(TypeId, States), bool>,
+    /// Folded names of all siblings that are ever asked.
+    asked: Vec<String>,
     root: SlotId,
 }
 
@@ -154,6 +156,7 @@ impl<'r> Plan<'r> {
             slots: Vec::new(),
             shared: HashMap::new(),
             prunable: HashMap::new(),
+            asked: grow::asked(catalogue, rules),
             root: SlotId(0),
         };
         let node = plan.node(Some(root), states.clone(), String::new(), '/');
@@ -201,6 +204,17 @@ impl<'r> Plan<'r> {
     #[inline]
     pub fn asks_siblings(&self, node: NodeId) -> bool {
         self.nodes[node.0 as usize].siblings
+    }
+
+    /// Whether a member of this name, as it stands between quotes, may be a sibling that is asked.
+    #[inline]
+    pub fn asks(&self, raw: &str) -> bool {
+        let first = |text: &str| text.bytes().next().map(|b| b.to_ascii_lowercase());
+        match first(raw) {
+            // Written in an unusual way: nobody knows before it is folded.
+            None | Some(b'\\' | ..=b' ' | 0x80..) => true,
+            begins => self.asked.iter().any(|name| raw.len() >= name.len() && first(name) == begins),
+        }
     }
 
     /// The member of this name: `raw` as it stands between quotes, `plain` without escapes.

@@ -220,7 +220,8 @@ fn object(
     at: At,
     f: &mut Teller<'_, '_>,
 ) -> Result<(), Broken> {
-    let members = if plan.asks_siblings(node) { siblings(lexer.clone())? } else { Vec::new() };
+    let members =
+        if plan.asks_siblings(node) { siblings(lexer.clone(), |raw| plan.asks(raw))? } else { Vec::new() };
     lexer.bump();
     lexer.space();
     if lexer.peek() == Some(b'}') {

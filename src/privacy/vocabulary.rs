@@ -7,7 +7,7 @@
 
 use super::lookup::fold_word;
 use crate::catalogue::Catalogue;
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt};
 use std::sync::OnceLock;
 
 const STOPWORDS: &str = include_str!("stopwords.txt");

@@ -8,10 +8,22 @@ use super::super::rules::{Leaf, PlacePart, Rules, Settled};
 use super::{Act, Counts, MAX_NODES, Member, NameFate, Node, NodeId, Plan, Slot, SlotId, TEXT};
 use crate::catalogue::{Catalogue, Field, TypeId, fold};
 use crate::kind::Kind;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// Most counted names of undeclared members in one place.
 const MAX_UNDECLARED: usize = 256;
+
+/// The folded names of all siblings that the catalogue or an exception asks.
+pub(super) fn asked(catalogue: &Catalogue, rules: Option<&Rules>) -> Vec<String> {
+    let declared =
+        catalogue.types().flat_map(|of| of.fields.values().chain(&of.rest)).filter_map(|field| match field {
+            Field::By { sibling, .. } => Some(fold(sibling)),
+            _ => None,
+        });
+    let exceptions = rules.into_iter().flat_map(|rules| rules.exceptions());
+    let by = exceptions.filter_map(|rule| rule.says.by.as_deref().map(fold));
+    declared.chain(by).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
 
 impl Plan<'_> {
     pub(super) fn node(
