@@ -5,9 +5,9 @@
 //! The table is curated: the documentation's long list of well-known ids is left out, because it
 //! also holds ids of samples.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::fast::RandomState;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// The embedded table, also for the digest of the catalogue.
@@ -32,10 +32,10 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Index {
-    names: HashMap<[u8; 16], String>,
+    names: HashMap<[u8; 16], String, RandomState>,
     /// Bits over the ids and over the names: the cheap question asked of every value.
     ids: Bits,
-    applications: HashSet<String>,
+    applications: HashSet<String, RandomState>,
     application_ends: Bits,
 }
 

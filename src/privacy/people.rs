@@ -8,9 +8,9 @@ use super::render::{Render, Rendered};
 use crate::catalogue::member::Path as Member;
 use crate::kind::Kind;
 use crate::record::{Label, Raw, Stated, sealed};
-use foldhash::{HashMap, HashMapExt};
+use foldhash::fast::RandomState;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Most partners that a duplicate address names: one address on everybody would name everybody everywhere.
 const MOST_DUPLICATES: usize = 20;
@@ -157,7 +157,7 @@ impl People {
     /// the same object id is one.
     fn merge_by_id(&mut self) {
         let mut merged: Vec<Person> = Vec::with_capacity(self.people.len());
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut places: HashMap<String, usize, RandomState> = HashMap::default();
         for person in self.people.drain(..) {
             if person.id.is_empty() {
                 merged.push(person);
@@ -179,7 +179,7 @@ impl People {
         self.people.sort();
         self.people.dedup();
         self.merge_by_id();
-        let mut proxies: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut proxies: HashMap<String, Vec<usize>, RandomState> = HashMap::default();
         for (at, person) in self.people.iter().enumerate() {
             let mut own: Vec<String> = person.proxies.iter().map(|p| p.to_lowercase()).collect();
             own.sort();
@@ -241,7 +241,7 @@ fn flags(person: &Person) -> Vec<&'static str> {
 fn lints(
     person: &Person,
     entity: &Entity,
-    proxies: &HashMap<String, Vec<usize>>,
+    proxies: &HashMap<String, Vec<usize>, RandomState>,
     place: &BTreeMap<usize, u64>,
     own: usize,
 ) -> Vec<Label> {

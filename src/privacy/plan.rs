@@ -14,8 +14,9 @@ use super::rules::{Leaf, Rules};
 use crate::catalogue::{Catalogue, Field, Stream, TypeId, fold};
 use crate::kind::Kind;
 pub use counts::{Counts, by_path};
-use foldhash::{HashMap, HashMapExt};
+use foldhash::fast::RandomState;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Most places of a plan.
 pub const MAX_NODES: usize = 1 << 13;
@@ -104,8 +105,8 @@ struct Node {
     path: String,
     separator: char,
     spellings: Vec<Spelling>,
-    exact: HashMap<Box<[u8]>, u32>,
-    declared: HashMap<String, Member>,
+    exact: HashMap<Box<[u8]>, u32, RandomState>,
+    declared: HashMap<String, Member, RandomState>,
     rest: Option<SlotId>,
     overflow: Option<SlotId>,
     undeclared: usize,
@@ -120,8 +121,8 @@ pub struct Plan<'r> {
     names: Option<&'r Pseudonymizer>,
     nodes: Vec<Node>,
     slots: Vec<Slot>,
-    shared: HashMap<(Option<TypeId>, States), NodeId>,
-    prunable: HashMap<(TypeId, States), bool>,
+    shared: HashMap<(Option<TypeId>, States), NodeId, RandomState>,
+    prunable: HashMap<(TypeId, States), bool, RandomState>,
     /// Folded names of all siblings that are ever asked.
     asked: Vec<String>,
     root: SlotId,
@@ -154,8 +155,8 @@ impl<'r> Plan<'r> {
             names,
             nodes: Vec::new(),
             slots: Vec::new(),
-            shared: HashMap::new(),
-            prunable: HashMap::new(),
+            shared: HashMap::default(),
+            prunable: HashMap::default(),
             asked: grow::asked(catalogue, rules),
             root: SlotId(0),
         };

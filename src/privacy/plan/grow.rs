@@ -8,7 +8,7 @@ use super::super::rules::{Leaf, PlacePart, Rules, Settled};
 use super::{Act, Counts, MAX_NODES, Member, NameFate, Node, NodeId, Plan, Slot, SlotId, TEXT};
 use crate::catalogue::{Catalogue, Field, TypeId, fold};
 use crate::kind::Kind;
-use foldhash::{HashMap, HashMapExt};
+use std::collections::HashMap;
 
 /// Most counted names of undeclared members in one place.
 const MAX_UNDECLARED: usize = 256;
@@ -52,8 +52,8 @@ impl Plan<'_> {
             path,
             separator,
             spellings: Vec::new(),
-            exact: HashMap::new(),
-            declared: HashMap::new(),
+            exact: HashMap::default(),
+            declared: HashMap::default(),
             rest: None,
             overflow: None,
             undeclared: 0,
