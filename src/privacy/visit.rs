@@ -7,7 +7,7 @@ use super::guid_decision::{is_public, may_be_guid};
 use super::parse_guid;
 use super::plan::{Act, NameFate, NodeId, Plan, SlotId};
 use super::renderer::{is_nothing, mix};
-use super::rewrite::json::{DEEPEST, NESTED, is_json, siblings};
+use super::rewrite::json::{DEEPEST, NESTED, is_json, opening, siblings};
 use super::rewrite::lex::{Broken, Lexer, unescape};
 use super::rewrite::text::Pieces;
 use super::rewrite::value::{Fate, names_nobody};
@@ -184,7 +184,7 @@ fn value(
         b'"' => {
             let raw = lexer.string()?;
             let plain = unescape(raw);
-            let nests = match plain.trim_start().as_bytes().first() {
+            let nests = match opening(&plain) {
                 Some(b'{' | b'[') => true,
                 Some(b'"') => at.explained,
                 _ => false,

@@ -349,7 +349,7 @@ impl Json<'_, '_> {
 
     fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
         let plain = unescape(raw);
-        let opens = plain.trim_start().as_bytes().first().copied();
+        let opens = opening(&plain);
         let may_nest = match opens {
             Some(b'{' | b'[') => true,
             Some(b'"') => place.explained,
@@ -493,6 +493,14 @@ fn number_may_stay(leaf: &Leaf) -> bool {
                 | Kind::ProfileTime
                 | Kind::Platform
         ),
+    }
+}
+
+/// The first byte that is no white space.
+pub fn opening(plain: &str) -> Option<u8> {
+    match plain.as_bytes().first() {
+        Some(byte @ b'!'..=b'~') => Some(*byte),
+        _ => plain.trim_start().as_bytes().first().copied(),
     }
 }
 
