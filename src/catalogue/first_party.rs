@@ -5,6 +5,7 @@
 //! The table is curated: the documentation's long list of well-known ids is left out, because it
 //! also holds ids of samples.
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
@@ -31,10 +32,10 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Index {
-    names: HashMap<[u8; 16], String>,
+    names: HashMap<[u8; 16], String, RandomState>,
     /// Bits over the ids and over the names: the cheap question asked of every value.
     ids: Bits,
-    applications: HashSet<String>,
+    applications: HashSet<String, RandomState>,
     application_ends: Bits,
 }
 

@@ -4,14 +4,17 @@
 //! A run that is stopped anywhere continues where its last commit was: units that ended are not
 //! opened again, a unit that was cut short goes on after its cursor.
 
+mod reader;
+
 use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Catalogue, Stream, time};
 use crate::error::{self, Error, Result};
 use crate::event::{Event, Observer, Outcome, Phase};
 use crate::record::{Form, Raw};
-use crate::source::{Cursor, Item, Source, Unit};
+use crate::source::{Item, Source, Unit};
 use crate::workspace::{UnitNote, Workspace};
 use jiff::Timestamp;
+use reader::{Read, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -104,22 +107,29 @@ pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
         bytes: 0,
         times: HashMap::new(),
     };
-    for (number, unit) in (1..).zip(&units) {
-        if run.stop.load(Ordering::Relaxed) {
-            spooler.commit()?;
-            return Err(interrupted());
+    let open = |unit: &Unit| before.get(&unit.id).is_none_or(|note| note.end.is_none());
+    let cursor = |unit: &Unit| before.get(&unit.id).and_then(|note| note.cursor.as_ref());
+    // One thread reads and cuts, this one encrypts and writes.
+    std::thread::scope(|scope| -> Result<()> {
+        let todo: Vec<_> = units.iter().filter(|unit| open(unit)).map(|unit| (unit, cursor(unit))).collect();
+        let mut reader = Reader::start(scope, run.source, todo);
+        for (number, unit) in (1..).zip(&units) {
+            if run.stop.load(Ordering::Relaxed) {
+                spooler.commit()?;
+                return Err(interrupted());
+            }
+            if open(unit) {
+                spooler.unit(number, unit, &mut reader)?;
+            } else {
+                run.observer.on(&Event::Advance {
+                    phase: Phase::Gather,
+                    bytes: unit.bytes.unwrap_or(0),
+                    records: 0,
+                });
+            }
         }
-        let known = before.get(&unit.id);
-        if known.is_some_and(|note| note.end.is_some()) {
-            run.observer.on(&Event::Advance {
-                phase: Phase::Gather,
-                bytes: unit.bytes.unwrap_or(0),
-                records: 0,
-            });
-            continue;
-        }
-        spooler.unit(number, unit, known.and_then(|note| note.cursor.as_ref()))?;
-    }
+        Ok(())
+    })?;
     spooler.commit()?;
     run.observer.on(&Event::End { phase: Phase::Gather });
     summary(workspace)
@@ -158,15 +168,18 @@ struct Spooler<'a, 'w> {
 }
 
 impl Spooler<'_, '_> {
-    fn unit(&mut self, number: u64, unit: &Unit, after: Option<&Cursor>) -> Result<()> {
+    fn unit(&mut self, number: u64, unit: &Unit, reader: &mut Reader) -> Result<()> {
         let mut note = UnitNote::new(self.run.source.name(), unit);
-        let mut items = self.run.source.open(unit, after)?;
         let (mut bytes, mut records) = (0, 0);
-        while let Some(item) = items.next() {
+        let end = loop {
             if self.run.stop.load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            match item? {
+            let item = match reader.next()? {
+                Read::Item(item) => item,
+                Read::End(end) => break end,
+            };
+            match item {
                 Item::Record(stream, raw) => {
                     records += 1;
                     self.record(&mut note, stream, &raw)?;
@@ -189,9 +202,8 @@ impl Spooler<'_, '_> {
                 self.run.observer.on(&Event::Advance { phase: Phase::Gather, bytes, records });
                 (bytes, records) = (0, 0);
             }
-        }
+        };
         self.run.observer.on(&Event::Advance { phase: Phase::Gather, bytes, records });
-        let end = items.end();
         if end.outcome.is_incomplete()
             && let Some(reason) = end.reason
         {
@@ -226,9 +238,13 @@ impl Spooler<'_, '_> {
         }
         self.workspace.append(&stream, raw)?;
         self.bytes += raw.len() as u64;
-        let next = self.next.entry(stream.clone()).or_insert(0);
-        note.took(&stream, *next);
-        *next += 1;
+        if let Some(next) = self.next.get_mut(&stream) {
+            note.took(&stream, *next);
+            *next += 1;
+        } else {
+            note.took(&stream, 0);
+            self.next.insert(stream, 1);
+        }
         Ok(())
     }
 

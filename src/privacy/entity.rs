@@ -5,7 +5,8 @@
 //! fields a GUID stood in, so that a policy decides later which of them count.
 
 use crate::kind::{Kind, KindSet};
-use std::collections::HashMap;
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
 
 /// Kinds that make an entity; the position is the bit in the set.
 const ENTITY_KINDS: [Kind; 8] = [
@@ -138,8 +139,8 @@ pub fn domain_sid(text: &str) -> Option<[u32; 4]> {
 /// Collects entities.
 #[derive(Default)]
 pub(crate) struct EntityBuilder {
-    guids: HashMap<[u8; 16], u8>,
-    sids: std::collections::HashSet<[u32; 4]>,
+    guids: HashMap<[u8; 16], u8, RandomState>,
+    sids: HashSet<[u32; 4], RandomState>,
 }
 
 impl EntityBuilder {

@@ -11,7 +11,7 @@ use super::entity::{self, EntityBuilder};
 use super::hardness::SHORTEST;
 use super::lookup::fold_word;
 use crate::kind::Kind;
-use std::collections::hash_map::RandomState;
+use foldhash::{fast, quality};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 
@@ -119,11 +119,11 @@ pub fn is_public_domain(folded: &str) -> bool {
 
 /// Collects names and entities from typed fields.
 pub struct Learner {
-    names: BTreeMap<Kind, HashSet<Box<str>>>,
+    names: BTreeMap<Kind, HashSet<Box<str>, fast::RandomState>>,
     entities: EntityBuilder,
     datasets: BTreeSet<String>,
     recent: Vec<u64>,
-    hasher: RandomState,
+    hasher: quality::RandomState,
 }
 
 impl Default for Learner {
@@ -140,7 +140,7 @@ impl Learner {
             entities: EntityBuilder::default(),
             datasets: BTreeSet::new(),
             recent: vec![0; RECENT],
-            hasher: RandomState::new(),
+            hasher: quality::RandomState::default(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::rules::{Leaf, Rules};
 use crate::catalogue::{Catalogue, Field, Stream, TypeId, fold};
 use crate::kind::Kind;
 pub use counts::{Counts, by_path};
+use foldhash::fast::RandomState;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -104,8 +105,8 @@ struct Node {
     path: String,
     separator: char,
     spellings: Vec<Spelling>,
-    exact: HashMap<Box<[u8]>, u32>,
-    declared: HashMap<String, Member>,
+    exact: HashMap<Box<[u8]>, u32, RandomState>,
+    declared: HashMap<String, Member, RandomState>,
     rest: Option<SlotId>,
     overflow: Option<SlotId>,
     undeclared: usize,
@@ -120,8 +121,10 @@ pub struct Plan<'r> {
     names: Option<&'r Pseudonymizer>,
     nodes: Vec<Node>,
     slots: Vec<Slot>,
-    shared: HashMap<(Option<TypeId>, States), NodeId>,
-    prunable: HashMap<(TypeId, States), bool>,
+    shared: HashMap<(Option<TypeId>, States), NodeId, RandomState>,
+    prunable: HashMap<(TypeId, States), bool, RandomState>,
+    /// Folded names of all siblings that are ever asked.
+    asked: Vec<String>,
     root: SlotId,
 }
 
@@ -152,8 +155,9 @@ impl<'r> Plan<'r> {
             names,
             nodes: Vec::new(),
             slots: Vec::new(),
-            shared: HashMap::new(),
-            prunable: HashMap::new(),
+            shared: HashMap::default(),
+            prunable: HashMap::default(),
+            asked: grow::asked(catalogue, rules),
             root: SlotId(0),
         };
         let node = plan.node(Some(root), states.clone(), String::new(), '/');
@@ -201,6 +205,17 @@ impl<'r> Plan<'r> {
     #[inline]
     pub fn asks_siblings(&self, node: NodeId) -> bool {
         self.nodes[node.0 as usize].siblings
+    }
+
+    /// Whether a member of this name, as it stands between quotes, may be a sibling that is asked.
+    #[inline]
+    pub fn asks(&self, raw: &str) -> bool {
+        let first = |text: &str| text.bytes().next().map(|b| b.to_ascii_lowercase());
+        match first(raw) {
+            // Written in an unusual way: nobody knows before it is folded.
+            None | Some(b'\\' | ..=b' ' | 0x80..) => true,
+            begins => self.asked.iter().any(|name| raw.len() >= name.len() && first(name) == begins),
+        }
     }
 
     /// The member of this name: `raw` as it stands between quotes, `plain` without escapes.

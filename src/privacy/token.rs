@@ -345,10 +345,22 @@ fn write_token(letter: Letter, first: u64) -> String {
 
 /// Σ α^(i+1)·s_i over GF(32) with x⁵+x²+1 and α = x, by Horner's rule from the last symbol.
 fn check_symbol(letter: u8, body: &[u8]) -> u8 {
-    std::iter::once(letter).chain(body.iter().copied()).rev().fold(0, |sum, symbol| {
-        let doubled = (sum ^ symbol_value(symbol)) << 1;
-        if doubled & 32 != 0 { doubled ^ 0b10_0101 } else { doubled }
-    })
+    /// Twice each element.
+    const TWICE: [u8; 32] = {
+        let mut table = [0; 32];
+        let mut element = 0;
+        while element < 32 {
+            let doubled = (element as u8) << 1;
+            table[element] = if doubled & 32 != 0 { doubled ^ 0b10_0101 } else { doubled };
+            element += 1;
+        }
+        table
+    };
+    let mut sum = 0;
+    for symbol in body.iter().rev() {
+        sum = TWICE[usize::from((sum ^ symbol_value(*symbol)) & 31)];
+    }
+    TWICE[usize::from((sum ^ symbol_value(letter)) & 31)]
 }
 
 fn symbol_value(symbol: u8) -> u8 {

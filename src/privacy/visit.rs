@@ -7,7 +7,7 @@ use super::guid_decision::{is_public, may_be_guid};
 use super::parse_guid;
 use super::plan::{Act, NameFate, NodeId, Plan, SlotId};
 use super::renderer::{is_nothing, mix};
-use super::rewrite::json::{DEEPEST, NESTED, is_json, siblings};
+use super::rewrite::json::{DEEPEST, NESTED, is_json, opening, siblings};
 use super::rewrite::lex::{Broken, Lexer, unescape};
 use super::rewrite::text::Pieces;
 use super::rewrite::value::{Fate, names_nobody};
@@ -184,7 +184,7 @@ fn value(
         b'"' => {
             let raw = lexer.string()?;
             let plain = unescape(raw);
-            let nests = match plain.trim_start().as_bytes().first() {
+            let nests = match opening(&plain) {
                 Some(b'{' | b'[') => true,
                 Some(b'"') => at.explained,
                 _ => false,
@@ -220,7 +220,8 @@ fn object(
     at: At,
     f: &mut Teller<'_, '_>,
 ) -> Result<(), Broken> {
-    let members = if plan.asks_siblings(node) { siblings(lexer.clone())? } else { Vec::new() };
+    let members =
+        if plan.asks_siblings(node) { siblings(lexer.clone(), |raw| plan.asks(raw))? } else { Vec::new() };
     lexer.bump();
     lexer.space();
     if lexer.peek() == Some(b'}') {

@@ -7,21 +7,22 @@
 
 use super::lookup::fold_word;
 use crate::catalogue::Catalogue;
+use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
 const STOPWORDS: &str = include_str!("stopwords.txt");
 
-fn stopwords() -> &'static HashSet<&'static str> {
-    static WORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
+fn stopwords() -> &'static HashSet<&'static str, RandomState> {
+    static WORDS: OnceLock<HashSet<&'static str, RandomState>> = OnceLock::new();
     WORDS.get_or_init(|| STOPWORDS.lines().collect())
 }
 
-fn declared() -> &'static HashSet<String> {
-    static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
+fn declared() -> &'static HashSet<String, RandomState> {
+    static NAMES: OnceLock<HashSet<String, RandomState>> = OnceLock::new();
     NAMES.get_or_init(|| {
         let catalogue = Catalogue::builtin();
-        let mut names = HashSet::new();
+        let mut names = HashSet::default();
         for dataset in catalogue.datasets() {
             names.insert(dataset.id.to_ascii_lowercase());
             names.insert(dataset.title.to_ascii_lowercase());

@@ -235,10 +235,10 @@ impl Workspace {
     /// I/O (a full disk). The handle then reads, but writes no more; open the workspace again.
     pub fn append(&mut self, stream: &Stream, raw: &Raw) -> Result<()> {
         self.write(|this| {
-            if !this.spools.contains_key(stream) {
-                this.spools.insert(stream.clone(), Spool::default());
-            }
-            let Some(spool) = this.spools.get_mut(stream) else { return Ok(()) };
+            let spool = match this.spools.get_mut(stream) {
+                Some(spool) => spool,
+                None => this.spools.entry(stream.clone()).or_default(),
+            };
             this.new_names |= !spool.is_open();
             spool.append(&this.place, this.ledger.generation, stream, raw)
         })

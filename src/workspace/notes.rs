@@ -127,6 +127,13 @@ impl UnitNote {
 
     /// Counts a record of the stream, by its number in it.
     pub fn took(&mut self, stream: &Stream, number: u64) {
+        if let Some(last) = self.spans.last_mut()
+            && last.first + last.count == number
+            && last.stream == *stream
+        {
+            last.count += 1;
+            return;
+        }
         self.extend(Span { stream: stream.clone(), first: number, count: 1 });
     }
 

@@ -36,6 +36,9 @@ const AHEAD: usize = 8 << 10;
 /// Most encodings that are undone one over the other, beside the first.
 const DEPTH: u8 = 3;
 
+/// Bytes behind a stretch that are seen for context.
+const AROUND: usize = 64;
+
 /// Most findings that one entry reports.
 const MOST: usize = 1000;
 
@@ -159,12 +162,12 @@ impl<'a> LeakCheck<'a> {
         let mut plain = 0;
         for region in view::unescaped(window) {
             if let Some((from, to)) = region.covered {
-                self.examine(&window[plain..from], |at| plain + at, &mut report);
+                self.stretch(window, plain..from, &mut report);
                 plain = to;
             }
             self.view(&region.view, 0, &mut report);
         }
-        self.examine(&window[plain..], |at| plain + at, &mut report);
+        self.stretch(window, plain..window.len(), &mut report);
         let others = view::base64(window, vain)
             .into_iter()
             .chain(view::quoted(window))
@@ -173,6 +176,23 @@ impl<'a> LeakCheck<'a> {
         for view in others {
             self.view(&view, 0, &mut report);
         }
+    }
+
+    /// Searches a stretch of the window as it stands, with what stands around it for context.
+    fn stretch(
+        &self,
+        window: &[u8],
+        range: std::ops::Range<usize>,
+        report: &mut impl FnMut(usize, &'static str, bool),
+    ) {
+        let from = range.start.saturating_sub(BEFORE);
+        let to = (range.end + AROUND).min(window.len());
+        let mut inside = |at: usize, what: &'static str, hard: bool| {
+            if range.contains(&at) {
+                report(at, what, hard);
+            }
+        };
+        self.examine(&window[from..to], |at| from + at, &mut inside);
     }
 
     /// Looks at a view, and at the views of one that is escaped further.

@@ -88,8 +88,35 @@ pub(super) struct Names {
     rows: Vec<Row>,
     /// Start of each range of rows by the top 16 bits of the hash.
     buckets: Vec<u32>,
-    /// Bits over the hashes of first words; their number is a power of two.
-    firsts: Vec<u64>,
+    /// Every stretch from the first word of an original on to the end of one of its words.
+    beginnings: Bits,
+    /// The hashes of the rows.
+    wholes: Bits,
+}
+
+/// A bit table over hashes: the cheap question before the exact one.
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Room for about so many hashes; the number of bits is a power of two.
+    fn new(count: usize) -> Bits {
+        Bits(vec![0; (count.max(64) * 16).next_power_of_two() / 64])
+    }
+
+    fn place(&self, hash: u64) -> (usize, u32) {
+        let slot = hash as usize & (self.0.len() * 64 - 1);
+        (slot / 64, (slot % 64) as u32)
+    }
+
+    fn set(&mut self, hash: u64) {
+        let (word, bit) = self.place(hash);
+        self.0[word] |= 1 << bit;
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        let (word, bit) = self.place(hash);
+        self.0[word] >> bit & 1 != 0
+    }
 }
 
 /// An original in a view.
@@ -147,7 +174,8 @@ impl Names {
     /// Takes over the originals of the treated kinds, and the orders in which names are written.
     pub fn new(dictionary: &Dictionary, treated: KindSet) -> Names {
         let mut rows = Vec::new();
-        let mut firsts = vec![0u64; ((dictionary.names() as usize).max(64) * 16).next_power_of_two() / 64];
+        let names = dictionary.names() as usize;
+        let (mut beginnings, mut wholes) = (Bits::new(2 * names), Bits::new(names));
         let mut add = |text: &str, kind: Kind, hard: bool| {
             let text = fold_word(text);
             let start = text.find(|c: char| is_word(c)).unwrap_or(0);
@@ -155,10 +183,8 @@ impl Names {
             if text.is_empty() || text.len() > LONGEST {
                 return;
             }
-            let first = mix(0, hash_word(&text.as_bytes()[..word_end(text.as_bytes(), 0)])) as usize;
-            let slot = first & (firsts.len() * 64 - 1);
-            firsts[slot / 64] |= 1 << (slot % 64);
-            if let Some(hash) = hash_stretch(text.as_bytes()) {
+            if let Some(hash) = hash_stretch(text.as_bytes(), |beginning| beginnings.set(beginning)) {
+                wholes.set(hash);
                 rows.push(Row { hash, kind, hard });
             }
         };
@@ -186,15 +212,13 @@ impl Names {
         for at in 1..buckets.len() {
             buckets[at] += buckets[at - 1];
         }
-        Names { rows, buckets, firsts }
-    }
-
-    fn may_start(&self, hash: u64) -> bool {
-        let slot = hash as usize & (self.firsts.len() * 64 - 1);
-        self.firsts[slot / 64] >> (slot % 64) & 1 != 0
+        Names { rows, buckets, beginnings, wholes }
     }
 
     fn row(&self, hash: u64) -> Option<&Row> {
+        if !self.wholes.has(hash) {
+            return None;
+        }
         let top = (hash >> 48) as usize;
         let range = &self.rows[self.buckets[top] as usize..self.buckets[top + 1] as usize];
         range.binary_search_by_key(&hash, |row| row.hash).ok().map(|at| &range[at])
@@ -226,7 +250,7 @@ impl Names {
                 hash_ascii(&bytes[at..end])
             };
             let state = mix(0, hash);
-            if self.may_start(state) {
+            if self.beginnings.has(state) {
                 self.at(bytes, at, end, state, &mut found);
             }
             at = end;
@@ -243,7 +267,7 @@ impl Names {
             {
                 best = Some(Hit { start: at, end: walk.end, kind: row.kind, hard: row.hard });
             }
-            if !walk.next() {
+            if !walk.next() || !self.beginnings.has(walk.state) {
                 break;
             }
         }
@@ -301,11 +325,16 @@ impl Walk<'_> {
     }
 }
 
-/// The hash of a whole original; `None` if it cannot be found as a whole.
-fn hash_stretch(text: &[u8]) -> Option<u64> {
+/// The hash of a whole original; `None` if it cannot be found as a whole. Tells the state at the end of
+/// every word.
+fn hash_stretch(text: &[u8], mut beginning: impl FnMut(u64)) -> Option<u64> {
     let end = word_end(text, 0);
     let mut walk = Walk { bytes: text, start: 0, end, state: mix(0, hash_word(&text[..end])) };
-    while walk.end < text.len() {
+    loop {
+        beginning(walk.state);
+        if walk.end >= text.len() {
+            break;
+        }
         if !walk.next() {
             return None;
         }

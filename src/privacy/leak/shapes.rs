@@ -402,7 +402,10 @@ impl Announced {
         let named =
             |name: &&[u8]| key >= name.len() && bytes[key - name.len()..key].eq_ignore_ascii_case(name);
         // What every key ends in: the cheap question first.
-        let may = key > self.end && matches!(bytes[key - 1] | 0x20, b'd' | b't' | b'y' | b'n' | b'g');
+        let ends = |pair: &[u8]| {
+            matches!(&[pair[0] | 0x20, pair[1] | 0x20], b"rd" | b"wd" | b"et" | b"ey" | b"en" | b"ig")
+        };
+        let may = key > self.end + 1 && ends(&bytes[key - 2..key]);
         if !may || quotes > 4 {
             return;
         }

@@ -13,6 +13,18 @@ use std::collections::HashMap;
 /// Most counted names of undeclared members in one place.
 const MAX_UNDECLARED: usize = 256;
 
+/// The folded names of all siblings that the catalogue or an exception asks.
+pub(super) fn asked(catalogue: &Catalogue, rules: Option<&Rules>) -> Vec<String> {
+    let declared =
+        catalogue.types().flat_map(|of| of.fields.values().chain(&of.rest)).filter_map(|field| match field {
+            Field::By { sibling, .. } => Some(fold(sibling)),
+            _ => None,
+        });
+    let exceptions = rules.into_iter().flat_map(|rules| rules.exceptions());
+    let by = exceptions.filter_map(|rule| rule.says.by.as_deref().map(fold));
+    declared.chain(by).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
 impl Plan<'_> {
     pub(super) fn node(
         &mut self,
@@ -40,8 +52,8 @@ impl Plan<'_> {
             path,
             separator,
             spellings: Vec::new(),
-            exact: HashMap::new(),
-            declared: HashMap::new(),
+            exact: HashMap::default(),
+            declared: HashMap::default(),
             rest: None,
             overflow: None,
             undeclared: 0,

@@ -148,7 +148,11 @@ impl Json<'_, '_> {
         out: &mut Vec<u8>,
     ) -> Result<Fate, Broken> {
         // A `by` field may stand before the sibling that explains it.
-        let members = if self.plan.asks_siblings(node) { Some(siblings(lexer.clone())?) } else { None };
+        let members = if self.plan.asks_siblings(node) {
+            Some(siblings(lexer.clone(), |raw| self.plan.asks(raw))?)
+        } else {
+            None
+        };
         let body = Body { node: Some(node), members: members.as_deref(), place };
         self.members(lexer, body, out)
     }
@@ -345,7 +349,7 @@ impl Json<'_, '_> {
 
     fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
         let plain = unescape(raw);
-        let opens = plain.trim_start().as_bytes().first().copied();
+        let opens = opening(&plain);
         let may_nest = match opens {
             Some(b'{' | b'[') => true,
             Some(b'"') => place.explained,
@@ -422,8 +426,11 @@ struct Body<'n> {
     place: Place<'n>,
 }
 
-/// The string members of the object at the cursor: folded name and value.
-pub fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
+/// The string members of the object at the cursor that are `wanted`: folded name and value.
+pub fn siblings<'t>(
+    mut lexer: Lexer<'t>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
     let mut members = Vec::new();
     lexer.bump();
     lexer.space();
@@ -436,7 +443,9 @@ pub fn siblings<'t>(mut lexer: Lexer<'t>) -> Result<Vec<(String, Cow<'t, str>)>,
         lexer.colon()?;
         if lexer.peek() == Some(b'"') {
             let value = lexer.string()?;
-            members.push((crate::catalogue::fold(&unescape(raw)), unescape(value)));
+            if wanted(raw) {
+                members.push((crate::catalogue::fold(&unescape(raw)), unescape(value)));
+            }
         } else {
             lexer.skip()?;
         }
@@ -496,6 +505,14 @@ fn number_may_stay(leaf: &Leaf) -> bool {
     }
 }
 
+/// The first byte that is no white space.
+pub fn opening(plain: &str) -> Option<u8> {
+    match plain.as_bytes().first() {
+        Some(byte @ b'!'..=b'~') => Some(*byte),
+        _ => plain.trim_start().as_bytes().first().copied(),
+    }
+}
+
 /// Whether a text is one JSON value.
 pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
@@ -503,7 +520,8 @@ pub fn is_json(text: &str) -> bool {
 
 /// Copies what stands between quotes; what another reader would refuse is written anew.
 fn copy(raw: &str, out: &mut Vec<u8>) {
-    if copyable(raw) {
+    let odd = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == b'\\');
+    if raw.bytes().fold(0, |any, byte| any | odd(&byte)) == 0 || copyable(raw) {
         out.extend_from_slice(raw.as_bytes());
     } else {
         escape(unescape(raw).as_bytes(), out);

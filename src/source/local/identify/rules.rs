@@ -202,6 +202,8 @@ struct TableFile {
 #[derive(Debug)]
 pub struct Rules {
     members: HashMap<String, u16>,
+    /// Bits over the plain spellings of all members: most members of most records are none of them.
+    plain: Vec<u64>,
     slots: Vec<Option<Slot>>,
     pub(super) diagnostic: HashMap<String, String>,
     pub(super) diagnostic_shapes: Vec<Shape>,
@@ -266,6 +268,34 @@ impl Vocabulary {
     }
 }
 
+/// Hash of a name of letters and digits alone, which has no other spelling than that of its case.
+fn plain_hash(name: &str) -> Option<u16> {
+    const MULTIPLIER: u64 = 0x9fb2_1c65_1e98_df25;
+    let (whole, rest) = name.as_bytes().as_chunks::<8>();
+    let mut plain = true;
+    let mut hash = name.len() as u64;
+    for eight in whole {
+        plain &= eight.iter().all(u8::is_ascii_alphanumeric);
+        hash = (hash ^ (u64::from_le_bytes(*eight) | 0x2020_2020_2020_2020)).wrapping_mul(MULTIPLIER);
+        hash ^= hash >> 32;
+    }
+    let mut last = 0;
+    for byte in rest {
+        plain &= byte.is_ascii_alphanumeric();
+        last = last << 8 | u64::from(*byte | 0x20);
+    }
+    hash = (hash ^ last).wrapping_mul(MULTIPLIER);
+    plain.then_some((hash >> 48) as u16)
+}
+
+fn plain_bits<'n>(names: impl Iterator<Item = &'n String>) -> Vec<u64> {
+    let mut bits = vec![0; 1 << 10];
+    for hash in names.filter_map(|name| plain_hash(name)) {
+        bits[usize::from(hash >> 6)] |= 1 << (hash & 63);
+    }
+    bits
+}
+
 impl Rules {
     /// The built-in rules, compiled once.
     pub fn builtin() -> &'static Rules {
@@ -321,6 +351,7 @@ impl Rules {
             xml_content: file.xml_content,
             text_places: file.text_places,
             text: file.text,
+            plain: plain_bits(words.0.keys()),
             members: words.0,
             slots,
         }
@@ -334,6 +365,11 @@ impl Rules {
 
     /// The number of a known member, by any spelling.
     pub(super) fn member(&self, name: &str) -> Option<u16> {
+        if let Some(hash) = plain_hash(name)
+            && self.plain[usize::from(hash >> 6)] >> (hash & 63) & 1 == 0
+        {
+            return None;
+        }
         let mut folded = [0u8; 64];
         let mut length = 0;
         for byte in name.bytes().filter(|b| !b.is_ascii_whitespace()) {
@@ -447,5 +483,9 @@ mod tests {
             assert_eq!(rules.member(name), time, "{name}");
         }
         assert_eq!(rules.member(&"x".repeat(500)), None);
+        for (name, number) in &rules.members {
+            assert_eq!(rules.member(name), Some(*number));
+            assert_eq!(rules.member(&name.to_ascii_uppercase()), Some(*number));
+        }
     }
 }
