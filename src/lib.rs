@@ -19,5 +19,6 @@ pub mod kind;
 pub mod privacy;
 pub mod record;
 pub mod seal;
+pub mod share;
 pub mod source;
 pub mod workspace;

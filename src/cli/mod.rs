@@ -11,6 +11,7 @@ mod demo;
 mod interrupt;
 mod key;
 mod lookup;
+mod network;
 mod on_premises;
 mod opening;
 mod places;
@@ -19,6 +20,7 @@ mod reading;
 mod recipients;
 mod records;
 mod scan;
+mod share;
 mod ui;
 mod verify;
 mod when;
@@ -44,7 +46,10 @@ pub fn main() -> ExitCode {
         Err(refused) => return usage(&refused),
     };
     let ui = Ui::new(cli.json, cli.quiet, cli.no_progress);
-    if matches!(cli.command, Command::Collect(_) | Command::Demo(_) | Command::Gather(_) | Command::Seal(_)) {
+    if matches!(
+        cli.command,
+        Command::Collect(_) | Command::Demo(_) | Command::Gather(_) | Command::Seal(_) | Command::Share(_)
+    ) {
         interrupt::install();
     }
     match std::panic::catch_unwind(|| run(ui, &cli.command)) {
@@ -78,6 +83,7 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
         Command::Reveal(args) => lookup::reveal(ui, args),
         Command::Scan(args) => scan::run(ui, args),
         Command::Seal(args) => collect::seal(ui, args),
+        Command::Share(args) => share::run(ui, args),
         Command::Unpack(args) => verify::unpack(ui, args),
         Command::Verify(args) => verify::run(ui, args),
         Command::Workspace { action } => workspaces::run(ui, action),

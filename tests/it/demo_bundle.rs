@@ -5,6 +5,7 @@
 //! parts with serde_json on the other.
 
 use crate::program::{Machine, Ran, ran};
+use crate::tool::has;
 use entra_bundle::demo::tenant::{Scale, Tenant};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -1152,21 +1153,6 @@ fn lookup_and_reveal_are_inverse() {
     let other = demo.machine.run(&["reveal", "--key", "another.key", "--candidates", &file, tokens[0]]);
     assert_eq!(other.code, Some(1));
     assert!(other.out.contains("not among the candidates"), "{}", other.out);
-}
-
-/// Whether all tools are there. Says so in one line where not; with `ENTRA_BUNDLE_REQUIRE_TOOLS=1` that is a failure.
-fn has(test: &str, tools: &[&str]) -> bool {
-    let there = |tool: &&&str| {
-        let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output();
-        found.is_ok_and(|output| output.status.success())
-    };
-    let missing: Vec<_> = tools.iter().filter(|tool| !there(tool)).collect();
-    let required = std::env::var("ENTRA_BUNDLE_REQUIRE_TOOLS").as_deref() == Ok("1");
-    assert!(missing.is_empty() || !required, "{test}: required but not installed: {missing:?}");
-    if !missing.is_empty() {
-        eprintln!("SKIPPED {test}: not installed: {missing:?}");
-    }
-    missing.is_empty()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod house;
 mod program;
 mod shared;
+mod tool;
 
 mod adversary;
 mod aliases;
@@ -19,6 +20,7 @@ mod pseudonyms;
 mod real_data;
 mod redaction;
 mod schemas;
+mod share;
 mod sources;
 mod text_engine;
 mod workspace;

@@ -3,6 +3,7 @@
 
 use super::forge::{self, Forge, USERS};
 use super::{trust, verify};
+use crate::tool::has;
 use entra_bundle::bundle::manifest::{Cloud, Pseudonyms, Tenant, Tool, Window};
 use entra_bundle::bundle::{self, Check, Completeness, Draft, Learned, ManifestFacts};
 use entra_bundle::crypto::{Algorithm, PublicKey, Signer, SigningKey, hex, sha256};
@@ -10,22 +11,6 @@ use entra_bundle::record::Statement;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-
-pub fn has(test: &str, tools: &[&str]) -> bool {
-    let missing: Vec<_> = tools
-        .iter()
-        .filter(|tool| {
-            !Command::new("sh")
-                .args(["-c", &format!("command -v {tool}")])
-                .output()
-                .is_ok_and(|o| o.status.success())
-        })
-        .collect();
-    if !missing.is_empty() {
-        eprintln!("SKIPPED {test}: not installed: {missing:?}");
-    }
-    missing.is_empty()
-}
 
 fn run(command: &mut Command) -> Output {
     command.output().unwrap()
