@@ -312,7 +312,7 @@ pub struct Seal {
 }
 
 /// Whom the reader trusts.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Trusting {
     /// Trust file (JSON) with pinned keys, roles and required roles.
     #[arg(long, value_name = "FILE", conflicts_with = "public_key")]

@@ -69,9 +69,12 @@ pub fn run(ui: Ui, args: &Share) -> Result<u8> {
 }
 
 /// Only a finished bundle is sent. One in clear is verified in full. One that is encrypted cannot be
-/// read without an identity: that it is a whole age file is all that can be said of it.
+/// read without an identity: that it is a whole age file is all that can be said of it. With one it
+/// is verified as well.
 fn check(content: &Content, args: &Share) -> Result<&'static str> {
-    if content.standing() == Standing::Encrypted {
+    let opening = &args.trust.opening;
+    let opens = !opening.identity.is_empty() || opening.passphrase.is_named();
+    if content.standing() == Standing::Encrypted && !opens {
         return Ok("encrypted");
     }
     reading::open(&args.bundle, &own_trust(&args.trust)?).map_err(|error| match error.kind() {
@@ -84,7 +87,7 @@ fn check(content: &Content, args: &Share) -> Result<&'static str> {
     if Content::open(&args.bundle)?.sha256() != content.sha256() {
         return Err(Error::new(error::Kind::Integrity, "the bundle changed while it was checked"));
     }
-    if !args.allow_plaintext_upload {
+    if content.standing() == Standing::Clear && !args.allow_plaintext_upload {
         return Err(Error::new(
             error::Kind::Privacy,
             "the bundle is not encrypted: whoever holds the address or the storage can read it",
@@ -98,9 +101,9 @@ fn check(content: &Content, args: &Share) -> Result<&'static str> {
 fn own_trust(named: &Trusting) -> Result<Trusting> {
     let own = places::configuration()?.join("signing.pub.pem");
     if named.trust.is_some() || !named.public_key.is_empty() || !own.is_file() {
-        return Ok(Trusting { trust: named.trust.clone(), public_key: named.public_key.clone() });
+        return Ok(named.clone());
     }
-    Ok(Trusting { trust: None, public_key: vec![own] })
+    Ok(Trusting { public_key: vec![own], ..named.clone() })
 }
 
 fn address(args: &Share) -> Result<Address> {

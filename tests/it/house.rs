@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("event", &["error"]),
+    ("fault", &[]),
     ("kind", &["error"]),
     ("crypto", &["error"]),
     ("record", &["error"]),
@@ -14,18 +15,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("catalogue", &["error", "event", "kind", "crypto", "record"]),
     ("privacy", &["error", "event", "kind", "crypto", "record", "catalogue"]),
     ("source", &["error", "event", "kind", "crypto", "http", "record", "catalogue"]),
-    ("workspace", &["error", "event", "kind", "crypto", "record", "catalogue"]),
-    ("bundle", &["error", "event", "kind", "crypto", "record", "catalogue"]),
+    ("workspace", &["error", "event", "fault", "kind", "crypto", "record", "catalogue"]),
+    ("bundle", &["error", "event", "fault", "kind", "crypto", "record", "catalogue"]),
     ("gather", &GATHER),
     ("seal", &VERB),
     ("inspect", &VERB),
     ("share", &VERB),
+    ("crash", &FACE),
     ("demo", &FACE),
     ("cli", &FACE),
 ];
-const GATHER: [&str; 11] = [
+const GATHER: [&str; 12] = [
     "error",
     "event",
+    "fault",
     "kind",
     "crypto",
     "http",
@@ -36,10 +39,11 @@ const GATHER: [&str; 11] = [
     "workspace",
     "bundle",
 ];
-const VERB: [&str; 11] = GATHER;
-const FACE: [&str; 16] = [
+const VERB: [&str; 12] = GATHER;
+const FACE: [&str; 17] = [
     "error",
     "event",
+    "fault",
     "kind",
     "crypto",
     "http",

@@ -10,6 +10,7 @@ mod aliases;
 mod bundle;
 mod catalogue;
 mod cli;
+mod crash;
 mod demo;
 mod demo_bundle;
 mod encryption;
