@@ -11,11 +11,13 @@ pub mod encryption;
 mod unopened;
 
 mod mac;
+mod md5;
 mod protect;
 mod signature;
 mod tls;
 
 pub use mac::MacKey;
+pub use md5::{Md5, md5};
 pub use signature::{Algorithm, PublicKey, Signer, SigningKey, fingerprint};
 pub use tls::use_ring_for_tls;
 

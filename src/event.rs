@@ -130,6 +130,8 @@ pub enum Phase {
     Sign,
     /// Reading a bundle.
     Verify,
+    /// Sending a bundle.
+    Share,
 }
 
 /// Something that happened. Holds no value from the data.

@@ -8,10 +8,14 @@
 pub mod bundle;
 pub mod catalogue;
 pub mod cli;
+#[cfg(test)]
+mod crash;
 pub mod crypto;
 pub mod demo;
 pub mod error;
 pub mod event;
+#[cfg(test)]
+pub(crate) mod fault;
 pub mod gather;
 pub mod http;
 pub mod inspect;
@@ -19,5 +23,6 @@ pub mod kind;
 pub mod privacy;
 pub mod record;
 pub mod seal;
+pub mod share;
 pub mod source;
 pub mod workspace;

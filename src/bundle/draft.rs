@@ -10,6 +10,7 @@ use super::manifest::{
     Pseudonyms, SCHEMA, Sensitivity, Tenant, Tool, Totals, Volume, Window,
 };
 use super::outcome::Check;
+use super::output;
 use super::part::{PackedPart, PackedStatement};
 use super::path::{self, PartPath};
 use super::profile::Limits;
@@ -257,7 +258,7 @@ impl Draft {
         self.put_last(path::ATTESTATIONS, Statement::lines([Ok(signed.line)])?.bytes())?;
         let archive = self.archive.take().ok_or_else(|| internal("the draft is closed"))?;
         let sink = archive.finish()?.finish()?;
-        sink.sync_all().map_err(|e| Error::io("cannot write the bundle", e))?;
+        sink.sync()?;
         drop(sink);
         let (size, sha256) = self.reread(&manifest, signer)?;
         self.publish()?;
@@ -406,6 +407,7 @@ impl Draft {
             }
         };
         let partial = self.partial.take().ok_or_else(|| internal("the draft is closed"))?;
+        output::step();
         let renamed =
             if self.force { partial.persist(&self.out) } else { partial.persist_noclobber(&self.out) };
         renamed.map_err(|e| failed(e.error))?;

@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod medium;
 pub mod merkle;
 mod outcome;
+mod output;
 mod part;
 pub mod path;
 pub mod profile;

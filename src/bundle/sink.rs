@@ -1,5 +1,6 @@
 //! Where the archive's bytes go: a new file, in clear or encrypted on the way.
 
+use super::output::Output;
 use crate::crypto::encryption::{Encrypting, Identities, Recipients};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -8,15 +9,15 @@ use std::io::{self, BufWriter, Write};
 /// The output of a draft.
 pub(super) enum Sink {
     /// The zip as it is.
-    Plain(BufWriter<File>),
+    Plain(BufWriter<Output>),
     /// The zip inside an age file; no plaintext reaches the file.
-    Encrypted(Encrypting<BufWriter<File>>),
+    Encrypted(Encrypting<BufWriter<Output>>),
 }
 
 impl Sink {
     /// Begins the output. For an encrypted one also the identity that reads it back.
     pub(super) fn new(file: File, recipients: Option<&Recipients>) -> Result<(Self, Identities)> {
-        let file = BufWriter::with_capacity(256 * 1024, file);
+        let file = BufWriter::with_capacity(256 * 1024, Output::new(file));
         match recipients {
             None => Ok((Sink::Plain(file), Identities::none())),
             Some(recipients) => {
@@ -27,7 +28,7 @@ impl Sink {
     }
 
     /// Writes what is left, and gives the file back.
-    pub(super) fn finish(self) -> Result<File> {
+    pub(super) fn finish(self) -> Result<Output> {
         let failed = |e| Error::io("cannot write the bundle", e);
         let file = match self {
             Sink::Plain(file) => file,

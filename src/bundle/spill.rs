@@ -1,10 +1,11 @@
 //! Packed entries that wait for their place: encrypted under a key of this run, in an unnamed file.
 
 use super::archive::{Packed, Parked};
+use super::output;
 use crate::crypto::{self, Aead};
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// What binds a waiting entry to its number.
@@ -37,7 +38,7 @@ impl Spill {
         let (mut bytes, parked) = entry.into_parked();
         self.key.seal(self.count, CONTEXT, &mut bytes)?;
         let at = self.file.seek(SeekFrom::End(0)).map_err(failed)?;
-        self.file.write_all(&bytes).map_err(failed)?;
+        output::write_all(&self.file, &bytes).map_err(failed)?;
         self.count += 1;
         Ok(Waiting { number: self.count - 1, at, length: bytes.len() as u64, parked })
     }

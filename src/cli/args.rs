@@ -39,6 +39,7 @@ For administrators
   gather       Only gather: read the input into an encrypted workspace
   preview      Show before and after of every field of a workspace, for your eyes
   seal         Only seal: make a bundle from a workspace
+  share        Send a finished bundle to an upload address
   lookup       Real value to pseudonym, so that you can say \"look at u-…\"
   reveal       Pseudonym to real value, with the incident key
   key          Make keys, show their fingerprints
@@ -94,6 +95,14 @@ pub enum Command {
         after_help = "Example: entra-bundle seal --workspace case-7 --policy strict --out bundles/\n\nExit codes: 0, 1, 2, 3, 5, 130."
     )]
     Seal(Seal),
+    /// Send a finished bundle to an upload address.
+    #[command(
+        after_help = "Example: entra-bundle share entra-bundle-3kq….zip.age --to-file upload-address.txt\n\n\
+        A killed or interrupted transfer continues when the same command is run again.\n\n\
+        Exit codes: 0; 1 network; 2; 4 the address has expired or does not permit it; 5 not encrypted; \
+        10 to 18 as verify; 130."
+    )]
+    Share(super::share::Share),
     /// Prove origin and integrity of a bundle, offline.
     #[command(
         after_help = "Example: entra-bundle verify entra-bundle-3kq….zip --public-key signing.pub.pem\n\n\
@@ -361,7 +370,7 @@ pub struct Seal {
 }
 
 /// Whom the reader trusts.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Trusting {
     /// Trust file (JSON) with pinned keys, roles and required roles. Without this and --public-key: your own,
     /// which `entra-bundle trust` keeps.

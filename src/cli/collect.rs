@@ -288,7 +288,8 @@ fn source(input: &Input) -> Result<LocalFiles<'static>> {
         Options {
             accept_text: input.accept_text,
             zone: when::zone(input.timezone.as_deref())?,
-            checkpoint_every: 16 << 20,
+            // Ctrl-C is heeded at checkpoints.
+            checkpoint_every: 1 << 20,
             ..Options::new(interrupt::flag())
         },
     )

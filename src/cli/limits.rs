@@ -4,7 +4,7 @@ use crate::bundle::Limits;
 use clap::Args;
 
 /// Limits of a reader.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Limits of what is read (exit 15 beyond)")]
 pub struct LimitFlags {
     /// Entries [default: 100000].

@@ -14,6 +14,7 @@ mod interrupt;
 mod key;
 mod limits;
 mod lookup;
+mod network;
 mod on_premises;
 mod opening;
 mod passphrase;
@@ -27,6 +28,7 @@ mod recipients;
 mod records;
 mod scan;
 mod trust;
+mod share;
 mod ui;
 mod verify;
 mod when;
@@ -52,7 +54,10 @@ pub fn main() -> ExitCode {
         Err(refused) => return usage(&refused),
     };
     let ui = Ui::new(cli.json, cli.quiet, cli.no_progress);
-    if matches!(cli.command, Command::Collect(_) | Command::Demo(_) | Command::Gather(_) | Command::Seal(_)) {
+    if matches!(
+        cli.command,
+        Command::Collect(_) | Command::Demo(_) | Command::Gather(_) | Command::Seal(_) | Command::Share(_)
+    ) {
         interrupt::install();
     }
     match std::panic::catch_unwind(|| run(ui, &cli.command)) {
@@ -91,6 +96,7 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
         Command::Scan(args) => scan::run(ui, args),
         Command::Seal(args) => collect::seal(ui, args),
         Command::Trust { action } => trust::run(ui, action),
+        Command::Share(args) => share::run(ui, args),
         Command::Unpack(args) => verify::unpack(ui, args),
         Command::Verify(args) => verify::run(ui, args),
         Command::Workspace { action } => workspaces::run(ui, action),

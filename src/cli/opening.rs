@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// What opens encrypted bundles. A passphrase is never an argument.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct Opening {
     /// Identity file that opens an encrypted bundle (`AGE-SECRET-KEY-1…`). Repeatable.
     #[arg(long, value_name = "FILE")]
@@ -19,7 +19,7 @@ pub struct Opening {
 }
 
 /// Where a passphrase comes from.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct Passphrase {
     /// Read the passphrase from the first line of a file.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase_env", "passphrase_ask"])]
@@ -33,6 +33,11 @@ pub struct Passphrase {
 }
 
 impl Passphrase {
+    /// Whether a source was named.
+    pub fn is_named(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_env.is_some() || self.passphrase_ask
+    }
+
     /// The passphrase, from the source that was named. `twice` asks a second time on the terminal.
     pub fn read(&self, twice: bool) -> Result<Option<Zeroizing<String>>> {
         let words = if let Some(file) = &self.passphrase_file {

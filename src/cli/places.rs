@@ -1,7 +1,7 @@
 //! Where things lie on this machine: the user's state and configuration folders, key files, outputs.
 
 use crate::error::{Error, Result};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -60,31 +60,40 @@ pub fn private_folder(path: &Path) -> Result<()> {
 
 /// Writes a file that only its owner can read; refuses to replace one.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    write(path, &mut options, text)
+    write(path, 0o600, text)
 }
 
 /// Writes a public file; refuses to replace one.
 pub fn write_new(path: &Path, text: &str) -> Result<()> {
-    write(path, OpenOptions::new().write(true).create_new(true), text)
+    write(path, 0o666, text)
 }
 
-fn write(path: &Path, options: &mut OpenOptions, text: &str) -> Result<()> {
-    let mut file = match options.open(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::usage(format!("`{}` exists", path.display()))
-                .hint("choose another name; existing files are never replaced"));
-        }
-        opened => opened.map_err(|e| Error::io(format!("cannot write `{}`", path.display()), e))?,
+/// The file appears whole or not at all, also when the process is killed: half a key is worse than none.
+fn write(path: &Path, mode: u32, text: &str) -> Result<()> {
+    let failed = |e| Error::io(format!("cannot write `{}`", path.display()), e);
+    let exists = || {
+        Error::usage(format!("`{}` exists", path.display()))
+            .hint("choose another name; existing files are never replaced")
     };
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| {
-        // Half a key is worse than none.
-        let _ = fs::remove_file(path);
-        Error::io(format!("cannot write `{}`", path.display()), e)
-    })
+    if path.symlink_metadata().is_ok() {
+        return Err(exists());
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".entra-bundle-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist_noclobber(path).map_err(|e| match e.error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(),
+        _ => failed(e.error),
+    })?;
+    #[cfg(unix)]
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(())
 }
 
 /// Reads a small text file such as a key, a trust file or a policy. It is zeroed when dropped.

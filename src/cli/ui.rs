@@ -140,6 +140,7 @@ fn name(phase: Phase) -> &'static str {
         Phase::Rewrite => "rewrite",
         Phase::Sign => "sign",
         Phase::Verify => "verify",
+        Phase::Share => "share",
     }
 }
 

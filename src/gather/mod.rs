@@ -51,7 +51,7 @@ pub struct Run<'a> {
     pub catalogue: &'a Catalogue,
     /// Receives progress.
     pub observer: &'a dyn Observer,
-    /// Set by Ctrl-C; checked at every item.
+    /// Set by Ctrl-C; checked at every checkpoint and between units, so that nothing that was read is lost.
     pub stop: &'a AtomicBool,
 }
 
@@ -151,6 +151,14 @@ pub fn summary(workspace: &Workspace) -> Result<Summary> {
     Ok(summary)
 }
 
+fn commit_bytes() -> u64 {
+    #[cfg(test)]
+    if let Some(bytes) = crate::fault::COMMIT.get() {
+        return bytes;
+    }
+    COMMIT_BYTES
+}
+
 fn interrupted() -> Error {
     Error::new(error::Kind::Interrupted, "interrupted; what was committed so far is kept")
 }
@@ -172,9 +180,6 @@ impl Spooler<'_, '_> {
         let mut note = UnitNote::new(self.run.source.name(), unit);
         let (mut bytes, mut records) = (0, 0);
         let end = loop {
-            if self.run.stop.load(Ordering::Relaxed) {
-                return Err(interrupted());
-            }
             let item = match reader.next()? {
                 Read::Item(item) => item,
                 Read::End(end) => break end,
@@ -185,10 +190,15 @@ impl Spooler<'_, '_> {
                     self.record(&mut note, stream, &raw)?;
                 }
                 Item::Checkpoint(cursor) => {
-                    if self.bytes >= COMMIT_BYTES {
+                    // Only here may a unit be left: what was read so far is committed with its cursor.
+                    let stop = self.run.stop.load(Ordering::Relaxed);
+                    if stop || self.bytes >= commit_bytes() {
                         let done = std::mem::replace(&mut note, UnitNote::new(self.run.source.name(), unit));
                         self.pending.push(UnitNote { cursor: Some(cursor), ..done });
                         self.commit()?;
+                    }
+                    if stop {
+                        return Err(interrupted());
                     }
                 }
                 Item::Fault(fault) => {
@@ -211,7 +221,7 @@ impl Spooler<'_, '_> {
         }
         note.end = Some(end);
         self.pending.push(note);
-        if self.bytes >= COMMIT_BYTES || self.pending.len() >= COMMIT_UNITS {
+        if self.bytes >= commit_bytes() || self.pending.len() >= COMMIT_UNITS {
             self.commit()?;
         }
         Ok(())

@@ -4,6 +4,8 @@
 
 use super::MAGIC;
 use crate::error::{Error, Result};
+#[cfg(test)]
+use crate::fault;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -18,6 +20,7 @@ pub(super) struct Output {
 impl Output {
     /// Creates the file, readable by its owner alone. It must not exist.
     pub fn create(path: &Path) -> Result<Self> {
+        step();
         let file = owner_only(OpenOptions::new().write(true).create_new(true))
             .open(path)
             .map_err(|cause| Error::io("cannot create a file of the workspace", cause))?;
@@ -32,6 +35,8 @@ impl Output {
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         #[cfg(test)]
         let (bytes, failure) = fault::write(&self.name, bytes);
+        #[cfg(test)]
+        let bytes = self.half(bytes);
         let done = self.file.write_all(bytes);
         #[cfg(test)]
         let done = done.and(failure);
@@ -39,6 +44,19 @@ impl Output {
             Error::io("cannot write to the workspace", cause)
                 .hint("what was committed is kept: make room, then continue with --resume")
         })
+    }
+
+    /// Where somebody watches: writes the first half, and gives the second.
+    #[cfg(test)]
+    fn half<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if !fault::is_watched() {
+            return bytes;
+        }
+        fault::step();
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        self.file.write_all(first).unwrap();
+        fault::step();
+        second
     }
 
     /// Waits until all that was written is on the disk.
@@ -111,8 +129,15 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// A name appears, changes or goes next: tests look at what lies on the disk until now.
+pub(super) fn step() {
+    #[cfg(test)]
+    fault::step();
+}
+
 /// Cuts a file to its first `length` bytes.
 pub(super) fn cut(path: &Path, length: u64) -> Result<()> {
+    step();
     OpenOptions::new()
         .write(true)
         .open(path)
@@ -135,44 +160,4 @@ fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
         options.mode(0o600);
     }
     options
-}
-
-/// What tests do to the disk of their own thread.
-#[cfg(test)]
-pub(super) mod fault {
-    use std::cell::{Cell, RefCell};
-    use std::io;
-    use std::path::Path;
-
-    thread_local! {
-        /// Bytes that may still be written; `None` is a disk without end.
-        pub static ROOM: Cell<Option<usize>> = const { Cell::new(None) };
-        /// Whether syncs are left out (they cost milliseconds; tests open workspaces thousands of times).
-        pub static UNSYNCED: Cell<bool> = const { Cell::new(false) };
-        /// What was done to which file, in order.
-        pub static TRACE: RefCell<Vec<(&'static str, String)>> = const { RefCell::new(Vec::new()) };
-    }
-
-    pub fn name(path: &Path) -> String {
-        path.file_name().unwrap().to_str().unwrap().to_owned()
-    }
-
-    pub fn write<'a>(name: &str, bytes: &'a [u8]) -> (&'a [u8], io::Result<()>) {
-        TRACE.with_borrow_mut(|trace| trace.push(("write", name.to_owned())));
-        match ROOM.get() {
-            Some(room) if room < bytes.len() => {
-                ROOM.set(Some(0));
-                (&bytes[..room], Err(io::Error::from(io::ErrorKind::StorageFull)))
-            }
-            room => {
-                ROOM.set(room.map(|room| room - bytes.len()));
-                (bytes, Ok(()))
-            }
-        }
-    }
-
-    pub fn sync(name: &str) -> bool {
-        TRACE.with_borrow_mut(|trace| trace.push(("sync", name.to_owned())));
-        UNSYNCED.get()
-    }
 }

@@ -186,6 +186,7 @@ impl Ledger {
             let mut writer = Writer::named(&new, &place.key, NO_OWNER, &preamble)?;
             fill(&mut writer)?;
             writer.sync()?;
+            disk::step();
             fs::rename(&new, place.folder.join(NAME))
                 .map_err(|cause| Error::io("cannot replace the ledger of the workspace", cause))?;
             disk::sync_folder(&place.folder)?;

@@ -364,6 +364,7 @@ fn segment_names(folder: &Path) -> Result<Vec<Name>> {
 }
 
 fn remove_file(path: &Path) -> Result<()> {
+    disk::step();
     match fs::remove_file(path) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
             Err(Error::io("cannot remove a file of the workspace", cause))

@@ -1,8 +1,8 @@
 //! Tests that look at the bytes of records, or break the disk on purpose.
 
-use super::disk::fault;
 use super::*;
 use crate::catalogue::Source;
+use crate::fault;
 use crate::record::Form;
 use serde_json::json;
 use std::collections::HashMap;

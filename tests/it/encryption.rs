@@ -1,10 +1,10 @@
 //! Encryption: the public vectors of age, our own files, the stock tool in both directions.
 
 use crate::bundle::forge::{self, Forge};
-use crate::bundle::tools::has;
 use crate::bundle::trust;
 use crate::program::Machine;
 use crate::shared;
+use crate::tool::has;
 use entra_bundle::bundle::encrypted::{is_encrypted, open};
 use entra_bundle::bundle::medium::Medium;
 use entra_bundle::bundle::{Check, Verification, verify_medium};

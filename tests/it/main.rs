@@ -3,12 +3,14 @@
 mod house;
 mod program;
 mod shared;
+mod tool;
 
 mod adversary;
 mod aliases;
 mod bundle;
 mod catalogue;
 mod cli;
+mod crash;
 mod demo;
 mod demo_bundle;
 mod encryption;
@@ -21,6 +23,7 @@ mod real_data;
 mod redaction;
 mod schemas;
 mod signing;
+mod share;
 mod sources;
 mod text_engine;
 mod workspace;

@@ -92,6 +92,8 @@ pub struct Flow<'a> {
     download: bool,
     faults: BTreeMap<Reason, Counted>,
     ended: bool,
+    /// A checkpoint was handed over after a stop: nothing follows.
+    left: bool,
 }
 
 #[derive(Default)]
@@ -124,6 +126,7 @@ impl<'a> Flow<'a> {
             download: false,
             faults: BTreeMap::new(),
             ended: false,
+            left: false,
         }
     }
 
@@ -198,7 +201,8 @@ impl<'a> Flow<'a> {
 impl Items for Flow<'_> {
     fn next(&mut self) -> Option<Result<Item>> {
         loop {
-            if self.stop.load(Ordering::Relaxed) {
+            // A stop waits for a checkpoint, unless nothing was handed over yet: so nothing that was is lost.
+            if self.left || self.skip_to.is_some() && self.stop.load(Ordering::Relaxed) {
                 self.ended = true;
                 self.pending.clear();
                 if self.first != Some(Reason::Interrupted) {
@@ -219,7 +223,10 @@ impl Items for Flow<'_> {
                 return None;
             };
             match (&item, &self.skip_to) {
-                (_, None) | (Item::Progress(_), _) => return Some(Ok(item)),
+                (_, None) | (Item::Progress(_), _) => {
+                    self.left = matches!(item, Item::Checkpoint(_)) && self.stop.load(Ordering::Relaxed);
+                    return Some(Ok(item));
+                }
                 (Item::Checkpoint(cursor), Some(wanted)) if cursor == wanted => self.skip_to = None,
                 _ => {}
             }
@@ -314,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_cursor_is_an_error_and_a_stop_ends_at_once() {
+    fn a_foreign_cursor_is_an_error_and_a_stop_ends_at_a_checkpoint() {
         let go = AtomicBool::new(false);
         let cursor = Cursor("99:1".into());
         let mut flow = Flow::new(Box::new(Ten(0)), None, &options(&go), Some(&cursor));
@@ -322,6 +329,16 @@ mod tests {
         assert!(flow.next().is_none());
         let stop = AtomicBool::new(true);
         let mut flow = Flow::new(Box::new(Ten(0)), None, &options(&stop), None);
+        let items: Vec<_> = std::iter::from_fn(|| flow.next()).collect();
+        let [records @ .., Ok(Item::Checkpoint(cursor)), Err(error)] = &items[..] else {
+            panic!("{items:?}")
+        };
+        assert_eq!(error.kind(), Kind::Interrupted);
+        let records = records.iter().filter(|item| matches!(item, Ok(Item::Record(..)))).count();
+        let (rest, _, _) = drain(Some(cursor), &go);
+        assert_eq!(records + rest.len(), drain(None, &go).0.len());
+        // Nothing is handed over before the cursor of an earlier run: that stop need not wait.
+        let mut flow = Flow::new(Box::new(Ten(0)), None, &options(&stop), Some(cursor));
         assert!(flow.next().is_some_and(|item| item.is_err_and(|e| e.kind() == Kind::Interrupted)));
         assert!(flow.next().is_none());
     }

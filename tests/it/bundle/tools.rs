@@ -1,31 +1,17 @@
-//! Foreign tools: the recipe for strangers, unzip, Python, OpenSSL. A tool that is missing is named
+//! Foreign tools: the recipe for strangers, unzip, 7-Zip, jar, bsdtar, Python, OpenSSL. A tool that is missing is named
 //! in a visible line, and its part of the test is skipped.
 
 use super::forge::{self, Forge, USERS};
 use super::{trust, verify};
+use crate::tool::has;
 use entra_bundle::bundle::manifest::{Cloud, Pseudonyms, Tenant, Tool, Window};
-use entra_bundle::bundle::{self, Check, Completeness, Draft, Learned, ManifestFacts};
+use entra_bundle::bundle::{self, Check, Completeness, Draft, Learned, ManifestFacts, Trust};
 use entra_bundle::crypto::{Algorithm, PublicKey, Signer, SigningKey, hex, sha256};
 use entra_bundle::record::Statement;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-
-pub fn has(test: &str, tools: &[&str]) -> bool {
-    let missing: Vec<_> = tools
-        .iter()
-        .filter(|tool| {
-            !Command::new("sh")
-                .args(["-c", &format!("command -v {tool}")])
-                .output()
-                .is_ok_and(|o| o.status.success())
-        })
-        .collect();
-    if !missing.is_empty() {
-        eprintln!("SKIPPED {test}: not installed: {missing:?}");
-    }
-    missing.is_empty()
-}
 
 fn run(command: &mut Command) -> Output {
     command.output().unwrap()
@@ -135,19 +121,81 @@ fn strangers_verify_with_plain_tools() {
     }
 }
 
+/// How a tool lists and extracts: its name, arguments that list (a line a name), arguments that
+/// extract into the current folder. `{}` is the bundle.
+const ARCHIVERS: [(&str, &[&str], &[&str]); 5] = [
+    ("unzip", &["-Z1", "{}"], &["-q", "{}"]),
+    ("7zz", &["l", "-ba", "-slt", "{}"], &["x", "-bso0", "{}"]),
+    ("jar", &["tf", "{}"], &["xf", "{}"]),
+    ("bsdtar", &["-tf", "{}"], &["-xf", "{}"]),
+    (
+        "python3",
+        &["-c", "import sys,zipfile\nprint('\\n'.join(zipfile.ZipFile(sys.argv[1]).namelist()))", "{}"],
+        &[
+            "-c",
+            "import sys,zipfile\nz=zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\nz.extractall()",
+            "{}",
+        ],
+    ),
+];
+
+/// Every file below a folder.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| {
+            let name = entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+/// Every archiver that is there lists the entries and extracts the bytes that our own reader gives.
+pub fn all_archivers_agree(test: &str, bundle: &Path, trust: Trust) {
+    let folder = tempfile::tempdir().unwrap();
+    let verified = bundle::verify(bundle, &Check::new(trust)).unwrap().verified.unwrap();
+    let ours = folder.path().join("ours");
+    verified.unpack(&ours).unwrap();
+    let ours = files(&ours);
+    let bundle = fs::canonicalize(bundle).unwrap();
+    for (tool, list, extract) in ARCHIVERS {
+        if !has(test, &[tool]) {
+            continue;
+        }
+        let place = folder.path().join(tool);
+        fs::create_dir(&place).unwrap();
+        let call = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(|a| a.replace("{}", bundle.to_str().unwrap()));
+            String::from_utf8(done(Command::new(tool).args(arguments).current_dir(&place))).unwrap()
+        };
+        let listed = call(list);
+        let mut listed: Vec<&str> = match tool {
+            "7zz" => listed.lines().filter_map(|line| line.strip_prefix("Path = ")).collect(),
+            _ => listed.lines().collect(),
+        };
+        listed.sort_unstable();
+        assert_eq!(listed, ours.keys().map(String::as_str).collect::<Vec<_>>(), "{tool} lists otherwise");
+        call(extract);
+        let theirs = files(&place);
+        assert!(theirs.keys().eq(ours.keys()), "{tool} extracts {:?}", theirs.keys());
+        for (name, bytes) in &ours {
+            assert!(theirs[name] == *bytes, "{tool} extracts {name} otherwise");
+        }
+    }
+}
+
 #[test]
 fn common_archive_tools_take_a_bundle() {
     let name = "common_archive_tools_take_a_bundle";
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("own.zip");
-    own(&out, &forge::key(Algorithm::Ed25519));
-    if has(name, &["unzip"]) {
-        done(Command::new("unzip").arg("-tq").arg(&out));
-    }
-    if has(name, &["python3"]) {
-        let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\nprint(len(z.namelist()))";
-        assert_eq!(done(Command::new("python3").args(["-c", script]).arg(&out)), b"6\n");
-    }
+    let key = forge::key(Algorithm::Ed25519);
+    own(&out, &key);
+    all_archivers_agree(name, &out, trust(&key));
+    fs::write(&out, Forge::new().build(&key)).unwrap();
+    all_archivers_agree(name, &out, trust(&key));
 }
 
 #[test]
