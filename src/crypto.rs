@@ -19,9 +19,11 @@ use sha2::Digest as _;
 use zeroize::Zeroizing;
 
 mod mac;
+mod rsa;
 mod tls;
 
 pub use mac::MacKey;
+pub use rsa::RsaKey;
 pub use tls::use_ring_for_tls;
 
 /// SHA-256 of `bytes`.
