@@ -50,7 +50,7 @@ impl Claims {
         let mut parts = token.split('.');
         let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
         let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(payload.trim_end_matches('=').as_bytes()).ok()?);
-        serde_json::from_slice(&bytes).ok()
+        bytes.starts_with(b"{").then(|| serde_json::from_slice(&bytes).ok()).flatten()
     }
 
     /// Whether a user signed in, not an application.
