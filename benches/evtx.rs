@@ -58,7 +58,8 @@ fn dump(path: &Path) -> (u64, u64) {
 }
 
 fn main() {
-    let shared = std::env::var_os("ENTRA_BUNDLE_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
+    let shared =
+        std::env::var_os("ENTRA_BUNDLE_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
     let given = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let path = given.map_or_else(|| shared.join("data/evtx/system.evtx"), PathBuf::from);
     if !path.is_file() {

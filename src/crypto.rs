@@ -13,11 +13,13 @@ mod unopened;
 mod mac;
 mod md5;
 mod protect;
+mod rsa;
 mod signature;
 mod tls;
 
 pub use mac::MacKey;
 pub use md5::{Md5, md5};
+pub use rsa::RsaKey;
 pub use signature::{Algorithm, PublicKey, Signer, SigningKey, fingerprint};
 pub use tls::use_ring_for_tls;
 

@@ -72,6 +72,26 @@ pub enum Reason {
     Interrupted,
     /// A recording of a browser (HAR): full of cookies and tokens.
     WebTrace,
+    /// The service does not have it in this cloud or version.
+    Cloud,
+    /// Conditional Access blocked the request.
+    ConditionalAccess,
+    /// Only a person who signs in can read it, not an application.
+    DelegatedOnly,
+    /// A page led to an address of another service; it was not followed.
+    ForeignLink,
+    /// The tenant lacks the licence under which the service answers.
+    Licence,
+    /// The tenant has nothing of the kind set up.
+    NotConfigured,
+    /// The service no longer accepts the sign-in.
+    SignIn,
+    /// The service was throttled for longer than is waited for.
+    Throttled,
+    /// The service did not answer in time, even for the smallest window.
+    Timeout,
+    /// The service kept failing.
+    Unavailable,
 }
 
 /// A unit of work: one local file (or archive member), one dataset window of a service.

@@ -24,11 +24,14 @@
 //! stands in place of the object (a CSV cell, the text of an XML element with attributes); `@name` is
 //! an XML attribute. `keys` gives the kind of member *names* that are data.
 
+pub mod cloud;
 pub mod first_party;
 mod grammar;
+pub mod graph;
 pub mod inventory;
 pub mod member;
 pub mod order;
+pub mod profile;
 pub mod time;
 
 pub use grammar::Grammar;

@@ -3,6 +3,7 @@
 use super::decrypt::Decrypt;
 use super::opening::Opening;
 use super::recipients::Encrypting;
+use super::tenant::{ScopeArgs, Tenant};
 use super::{countersign, export, limits, passphrase, prove, receipt, trust};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -35,8 +36,8 @@ Usage: entra-bundle COMMAND [OPTIONS]        (entra-bundle COMMAND --help tells 
 
 For administrators
   demo         Try everything on a simulated tenant, no account needed
-  collect      Gather local exports and logs and seal them into a bundle
-  gather       Only gather: read the input into an encrypted workspace
+  collect      Gather from the tenant, from local exports and logs, and seal a bundle
+  gather       Only gather: from the tenant and files into an encrypted workspace
   preview      Show before and after of every field of a workspace, for your eyes
   seal         Only seal: make a bundle from a workspace
   share        Send a finished bundle to an upload address
@@ -79,13 +80,14 @@ pub enum Command {
     /// Try everything on a simulated tenant, no account needed.
     #[command(after_help = "Example: entra-bundle demo --out demo-run\n\nExit codes: 0, 1, 2, 5.")]
     Demo(Demo),
-    /// Gather local exports and logs and seal them into a bundle.
+    /// Gather from the tenant, from local exports and logs, and seal a bundle.
     #[command(
-        after_help = "Example: entra-bundle collect --input exports/ --input trace.zip --out bundles/\n\n\
+        after_help = "Examples:\n  entra-bundle collect --input exports/ --input trace.zip --out bundles/\n  \
+        entra-bundle collect --tenant contoso.com --profile signin-failure --since 48h --user greta@contoso.com\n\n\
         Exit codes: 0; 3 sealed but incomplete; 1, 2, 4 nothing could be read, 5 privacy refusal, 130."
     )]
     Collect(Collect),
-    /// Only gather: read the input into an encrypted workspace.
+    /// Only gather: from the tenant and files into an encrypted workspace.
     #[command(
         after_help = "Example: entra-bundle gather --input exports/ --workspace case-7\n\nExit codes: 0, 1, 2, 3, 4, 130."
     )]
@@ -232,7 +234,7 @@ pub struct Demo {
 #[derive(Args, Clone, Debug)]
 pub struct Input {
     /// Local file, folder or zip: exports, archives, on-premises logs. Repeatable. Links are not followed.
-    #[arg(long, value_name = "PATH", required_unless_present = "on_premises")]
+    #[arg(long, value_name = "PATH", required_unless_present_any = ["on_premises", "tenant"])]
     pub input: Vec<PathBuf>,
     /// Take the logs and configuration of the products installed on this server, from their default
     /// paths; what is found and what is left out is listed first.
@@ -258,6 +260,10 @@ pub struct Input {
     pub without: Vec<String>,
     #[command(flatten)]
     pub window: Window,
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
+    pub tenant: Tenant,
 }
 
 /// A time window `[from, to)` in UTC.

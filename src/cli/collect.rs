@@ -5,12 +5,13 @@ use super::key::{self, Signing};
 use super::recipients::{self, Chosen};
 use super::ui::{self, Terminal, Ui};
 use super::workspaces::{self, Held};
-use super::{interrupt, on_premises, places, policy, when};
+use super::{interrupt, on_premises, places, policy, tenant, when};
 use crate::bundle::{self, Draft};
 use crate::catalogue::Catalogue;
 use crate::crypto::{self, Signer as _, encryption};
 use crate::error::{self, Error, Result};
 use crate::event::Outcome;
+use crate::gather::service;
 use crate::gather::{self, Selection};
 use crate::inspect::summary;
 use crate::privacy::collision::TokenWatch;
@@ -232,9 +233,14 @@ fn refuse_beside(private: &Path, folder: &Path) -> Result<()> {
 
 fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
     let window = window(input, now)?;
-    let header = header(input, window)?;
+    let header = header(input, window, now)?;
     // Checked before a workspace exists.
     source(input)?;
+    if input.tenant.tenant.is_some() {
+        let rows = input.tenant.rows(&input.dataset, &input.without)?;
+        input.tenant.deadline()?;
+        input.tenant.check(&rows)?;
+    }
     selection(input, window)?;
     if spool.resume {
         workspaces::resume(spool.workspace.as_deref(), &header)
@@ -246,7 +252,8 @@ fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
 /// What must be equal for two runs to be one: the input, the options that choose records, the
 /// catalogue. The window stands here as it was typed; what it means is settled when the run begins
 /// and stands beside it, so that a run resumed tomorrow still means the same hours.
-fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
+fn header(input: &Input, window: Span, now: Timestamp) -> Result<serde_json::Value> {
+    let service = service_window(window, now);
     let mut inputs = Vec::new();
     for path in &input.input {
         let full = path.canonicalize().map_err(|e| {
@@ -265,7 +272,9 @@ fn header(input: &Input, window: Span) -> Result<serde_json::Value> {
         "datasets": input.dataset,
         "without": input.without,
         "window": [input.window.since, input.window.from, input.window.to],
-        "resolved": [window.0, window.1],
+        "resolved": [window.0, window.1, service.0, service.1],
+        "scope": input.scope.header(),
+        "tenant": input.tenant.header(),
         "catalogue": crypto::hex(&Catalogue::builtin().digest()),
     }))
 }
@@ -316,6 +325,21 @@ fn window(input: &Input, now: Timestamp) -> Result<Span> {
     Ok((from, to))
 }
 
+/// The window in which logs of a service are asked: a week back to now, where nothing else is said.
+/// A service whose end lies open would never be complete.
+fn service_window((from, to): Span, now: Timestamp) -> Span {
+    let to = to.unwrap_or(now).min(now);
+    let week = jiff::SignedDuration::from_hours(7 * 24);
+    (from.or_else(|| to.checked_sub(week).ok()), Some(to))
+}
+
+/// The window that a workspace was begun with, for services.
+fn service_window_of(held: &Held) -> Span {
+    let time =
+        |at: usize| held.workspace.header()["resolved"][at].as_str().and_then(|text| text.parse().ok());
+    (time(2), time(3))
+}
+
 /// The window that a workspace was begun with.
 fn window_of(held: &Held) -> Span {
     let time =
@@ -336,12 +360,17 @@ fn selection(input: &Input, (from, to): Span) -> Result<Selection> {
         without: input.without.iter().cloned().collect(),
         from,
         to,
+        scope: input.scope.scope(),
     })
 }
 
 fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary> {
-    let source = source(input)?;
     let terminal = Terminal::new(ui);
+    if input.tenant.tenant.is_some() {
+        let service = from_tenant(ui, input, held, &terminal);
+        service.map_err(|error| kept(ui, error, held))?;
+    }
+    let source = source(input)?;
     let run = gather::Run {
         source: &source,
         selection: selection(input, window_of(held))?,
@@ -350,6 +379,27 @@ fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary
         stop: interrupt::flag(),
     };
     gather::run(&run, &mut held.workspace).map_err(|error| kept(ui, error, held))
+}
+
+/// Gathers what is wanted of the tenant.
+fn from_tenant(ui: Ui, input: &Input, held: &mut Held, terminal: &Terminal) -> Result<()> {
+    let rows = input.tenant.rows(&input.dataset, &input.without)?;
+    let graph = input.tenant.graph(ui, &rows)?;
+    let claims = graph.sign_in()?;
+    let window = service_window_of(held);
+    let scope = input.scope.scope();
+    let wanted = tenant::wanted(&rows, &input.tenant.cloud()?.id, &claims, window, &scope);
+    service::same_datasets(&wanted, &held.workspace)?;
+    let run = service::ServiceRun {
+        graph: &graph,
+        wanted,
+        selection: Selection { from: window.0, to: window.1, scope, ..Selection::default() },
+        catalogue: Catalogue::builtin(),
+        observer: terminal,
+        stop: interrupt::flag(),
+        deadline: input.tenant.deadline()?,
+    };
+    service::run(&run, &mut held.workspace).map(drop)
 }
 
 /// A failed run keeps its workspace, and says where.

@@ -3,6 +3,7 @@
 use super::args::{Collect, Demo, Input, Sealing, Spool, Trusting, Window};
 use super::opening::Opening;
 use super::recipients::Encrypting;
+use super::tenant::{ScopeArgs, Tenant as TenantArgs};
 use super::ui::{self, Ui};
 use super::{collect, key, places, reading};
 use crate::crypto::Algorithm;
@@ -56,6 +57,8 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
                 dataset: Vec::new(),
                 without: Vec::new(),
                 window: Window { since: None, from: None, to: None },
+                scope: ScopeArgs::default(),
+                tenant: TenantArgs::default(),
             },
             spool: Spool { workspace: None, resume: false },
             keep_workspace: false,

@@ -6,7 +6,7 @@ use crate::http::{Address, Network, Proxy};
 use std::path::PathBuf;
 
 /// How the network is reached.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct NetworkArgs {
     /// Reach the network through this proxy: http://host:port. Without it, as the operating system says.
     #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]

@@ -1,3 +1,4 @@
-//! The simulated tenant.
+//! The simulated tenant: its data, its export, and its services over HTTP.
 
+pub mod http;
 pub mod tenant;

@@ -5,6 +5,8 @@
 //! opened again, a unit that was cut short goes on after its cursor.
 
 mod reader;
+pub mod scope;
+pub mod service;
 
 use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Catalogue, Stream, time};
@@ -33,11 +35,21 @@ pub struct Selection {
     pub from: Option<Timestamp>,
     /// Records from this time on are left out.
     pub to: Option<Timestamp>,
+    /// Records of other users, applications and so on are left out.
+    pub scope: scope::Scope,
 }
 
 impl Selection {
     fn wants(&self, dataset: &str) -> bool {
         (self.only.is_empty() || self.only.contains(dataset)) && !self.without.contains(dataset)
+    }
+
+    fn is_outside(&self, time: Timestamp) -> bool {
+        self.from.is_some_and(|from| time < from) || self.to.is_some_and(|to| time >= to)
+    }
+
+    fn is_in_scope(&self, catalogue: &Catalogue, dataset: &str, raw: &Raw) -> bool {
+        self.scope.takes(catalogue, dataset, raw)
     }
 }
 
@@ -89,8 +101,12 @@ impl Summary {
 /// the input are no errors: they stand in the ledger.
 pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
     let units = run.source.units()?;
-    let before: HashMap<String, UnitNote> =
-        workspace.units()?.into_iter().map(|note| (note.unit.id.clone(), note)).collect();
+    let before: HashMap<String, UnitNote> = workspace
+        .units()?
+        .into_iter()
+        .filter(|note| note.source == run.source.name())
+        .map(|note| (note.unit.id.clone(), note))
+        .collect();
     let listed: std::collections::HashSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
     if before.keys().any(|id| !listed.contains(id.as_str())) {
         // Reading a grown file again would put its records into the bundle twice.
@@ -236,15 +252,16 @@ impl Spooler<'_, '_> {
         if selection.from.is_some() || selection.to.is_some() {
             match self.time(&stream.dataset, raw) {
                 None => note.untimed += 1,
-                Some(time) => {
-                    if selection.from.is_some_and(|from| time < from)
-                        || selection.to.is_some_and(|to| time >= to)
-                    {
-                        note.outside_window += 1;
-                        return Ok(());
-                    }
+                Some(time) if selection.is_outside(time) => {
+                    note.outside_window += 1;
+                    return Ok(());
                 }
+                Some(_) => {}
             }
+        }
+        if !selection.is_in_scope(self.run.catalogue, &stream.dataset, raw) {
+            note.outside_scope += 1;
+            return Ok(());
         }
         self.workspace.append(&stream, raw)?;
         self.bytes += raw.len() as u64;

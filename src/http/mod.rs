@@ -82,6 +82,23 @@ impl Network {
             }
         })
     }
+
+    /// A client for services of this machine and its link (the metadata service of a cloud): plain
+    /// HTTP, never through a proxy.
+    ///
+    /// # Errors
+    /// Internal.
+    pub fn local_client(&self) -> Result<reqwest::Client> {
+        crypto::use_ring_for_tls();
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("entra-bundle/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5));
+        client.build().map_err(|cause| {
+            Error::new(error::Kind::Internal, format!("cannot prepare a connection: {}", explain(&cause)))
+        })
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::catalogue::{Order, Stream};
 use crate::event::{Outcome, Reason};
 use crate::record::{Label, Stated, sealed};
 use crate::workspace::UnitNote;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub struct Collection {
     pub files: Vec<GatheredFile>,
     /// What the recipient already holds by another way, as the collector said.
     pub uploaded: Vec<Uploaded>,
+    /// Every dataset that a service was asked for, in order.
+    pub services: Vec<Service>,
 }
 
 /// A log that was handed over by another way, for example from the Authenticator app.
@@ -58,6 +61,77 @@ impl Uploaded {
             .filter_map(|one| Uploaded::new(one["kind"].as_str()?, one["reference"].as_str()?))
             .collect()
     }
+}
+
+/// What a service gave of one dataset.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// The dataset.
+    pub dataset: Label,
+    /// The service.
+    pub source: Label,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, unless complete.
+    pub reason: Option<Reason>,
+    /// How many records the service counted, where it does.
+    pub expected: Option<u64>,
+    /// Records kept.
+    pub got: u64,
+    /// Records that came more than once, and were kept once.
+    pub duplicates: u64,
+    /// Records outside the time window.
+    pub outside_window: u64,
+    /// Records outside the scope.
+    pub outside_scope: u64,
+    /// Records kept although their time could not be read.
+    pub untimed: u64,
+    /// Parts of the scope that the service applied.
+    pub scoped_by_service: Vec<Label>,
+    /// Parts of the scope that were applied here.
+    pub scoped_here: Vec<Label>,
+    /// What of the query the service did not support: 0 nothing, 1 its order, 2 the selection of
+    /// members too, 3 the filter too.
+    pub degraded: u8,
+    /// Requests sent.
+    pub requests: u64,
+    /// Of these answered 429.
+    pub throttled: u64,
+    /// Milliseconds spent waiting for the throttle.
+    pub waited_ms: u64,
+    /// Ids under which the service knows requests that failed, at most 20.
+    pub failed_requests: Vec<Label>,
+    /// Its windows.
+    pub windows: Vec<Window>,
+    /// Where its records stand.
+    pub records: Vec<RecordRange>,
+}
+
+/// What one window gave.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Window {
+    /// Start, where the dataset is cut by time.
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Timestamp>,
+    /// End, exclusive.
+    #[schemars(with = "Option<String>")]
+    pub to: Option<Timestamp>,
+    /// Records kept.
+    pub got: u64,
+    /// Records that came more than once.
+    pub duplicates: u64,
+    /// Hour of the oldest record.
+    #[schemars(with = "Option<String>")]
+    pub oldest: Option<Timestamp>,
+    /// Hour of the newest record.
+    #[schemars(with = "Option<String>")]
+    pub newest: Option<Timestamp>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, unless complete.
+    pub reason: Option<Reason>,
 }
 
 impl sealed::Sealed for Collection {}
@@ -147,8 +221,11 @@ pub fn of(
     uploaded: Vec<Uploaded>,
     treat: &mut dyn FnMut(&str) -> String,
 ) -> Collection {
-    let files = ledger.iter().zip(1..).map(|(note, file)| gathered(note, file, rows, treat)).collect();
+    let own: Vec<&UnitNote> = ledger.iter().filter(|note| note.service.is_none()).collect();
+    let files = own.into_iter().zip(1..).map(|(note, file)| gathered(note, file, rows, treat)).collect();
+    let services = ledger.iter().filter_map(|note| served(note, rows)).collect();
     Collection {
+        services,
         schema: "entra-bundle/collection/1",
         completeness: completeness(ledger, rows, too_large),
         files,
@@ -204,6 +281,60 @@ fn places(note: &UnitNote, rows: &PartRows) -> Vec<RecordRange> {
     found
 }
 
+fn served(note: &UnitNote, rows: &PartRows) -> Option<Service> {
+    let service = note.service.as_ref()?;
+    let labels = |texts: &[String]| texts.iter().filter_map(|text| Label::new(text.as_str()).ok()).collect();
+    // To the hour: when exactly somebody was first or last seen is told by the records, if the policy lets it.
+    let hour = |time: Option<Timestamp>| {
+        time.and_then(|t| Timestamp::from_second(t.as_second().div_euclid(3600) * 3600).ok())
+    };
+    let mut windows: Vec<Window> = service
+        .windows
+        .iter()
+        .map(|window| {
+            let reason = if window.ended { window.reason } else { Some(Reason::Interrupted) };
+            let outcome = match (window.got, reason) {
+                (0, None) => Outcome::Empty,
+                (_, None) => Outcome::Complete,
+                (0, Some(_)) => Outcome::Skipped,
+                (_, Some(_)) => Outcome::Partial,
+            };
+            Window {
+                from: window.from,
+                to: window.to,
+                got: window.got,
+                duplicates: window.duplicates,
+                oldest: hour(window.oldest),
+                newest: hour(window.newest),
+                outcome,
+                reason,
+            }
+        })
+        .collect();
+    windows.sort_by_key(|window| (window.from, window.to));
+    Some(Service {
+        dataset: Label::new(service.dataset.as_str()).ok()?,
+        source: Label::new(note.source.as_str()).ok()?,
+        outcome: note.outcome(),
+        reason: note.reason(),
+        expected: service.expected,
+        got: note.records(),
+        duplicates: service.duplicates(),
+        outside_window: note.outside_window,
+        outside_scope: note.outside_scope,
+        untimed: note.untimed,
+        scoped_by_service: labels(&service.scoped_by_service),
+        scoped_here: labels(&service.scoped_here),
+        degraded: service.plain,
+        requests: service.requests,
+        throttled: service.throttled,
+        waited_ms: service.waited_ms,
+        failed_requests: labels(&service.failures),
+        windows,
+        records: places(note, rows),
+    })
+}
+
 /// Where records `first .. first + count` of a stream stand in its parts.
 fn ranges(stream: &Stream, first: u64, count: u64, rows: &PartRows) -> Vec<RecordRange> {
     let Some(Rows { ending, parts, .. }) = rows.get(stream) else { return Vec::new() };
@@ -227,8 +358,14 @@ fn completeness(ledger: &[UnitNote], rows: &PartRows, too_large: &BTreeMap<Strin
     let mut datasets: BTreeMap<String, Option<Reason>> =
         rows.keys().map(|stream| (stream.dataset.clone(), None)).collect();
     let mut refused: BTreeMap<Reason, u64> = BTreeMap::new();
+    let mut absent: BTreeMap<String, (Outcome, Option<Reason>)> = BTreeMap::new();
     for note in ledger {
         let (outcome, reason) = (note.outcome(), note.reason());
+        if let Some(service) = note.service.as_ref().filter(|_| note.spans.is_empty()) {
+            let outcome = if outcome == Outcome::Partial { Outcome::Skipped } else { outcome };
+            absent.insert(service.dataset.clone(), (outcome, reason));
+            continue;
+        }
         if !outcome.is_incomplete() {
             continue;
         }
@@ -255,6 +392,14 @@ fn completeness(ledger: &[UnitNote], rows: &PartRows, too_large: &BTreeMap<Strin
             detail: None,
         })
         .collect();
+    // What a service did not give may have come from a file.
+    absent.retain(|dataset, _| !rows.iter().any(|row| row.dataset == *dataset));
+    rows.extend(absent.into_iter().map(|(dataset, (outcome, reason))| DatasetOutcome {
+        dataset,
+        outcome,
+        reason,
+        detail: None,
+    }));
     rows.extend(refused.into_iter().map(|(reason, count)| DatasetOutcome {
         dataset: REFUSED_FILES.into(),
         outcome: Outcome::Skipped,

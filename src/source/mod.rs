@@ -1,5 +1,7 @@
 //! Sources: where raw records come from. A source lists units of work and yields records and checkpoints.
 
+pub mod auth;
+pub mod graph;
 pub mod local;
 
 use crate::catalogue::Stream;

@@ -47,7 +47,7 @@ mod spool;
 mod tests;
 
 pub use key::WorkspaceKey;
-pub use notes::{Span, UnitNote};
+pub use notes::{ServiceNote, Span, UnitNote, WindowNote};
 pub use scratch::{RunReader, RunWriter, Runs};
 pub use slice::Records;
 
@@ -306,6 +306,15 @@ impl Workspace {
     pub fn slice(&self, stream: &Stream, index: u64) -> Result<Records<'_>> {
         let from = index.saturating_mul(SLICE_BYTES);
         self.between(stream, from, from.saturating_add(SLICE_BYTES))
+    }
+
+    /// SHA-256 of every committed record of a stream, in order: what two workspaces hold can be
+    /// compared without showing a byte of it.
+    ///
+    /// # Errors
+    /// As [`Workspace::slice`].
+    pub fn digests(&self, stream: &Stream) -> Result<Vec<[u8; 32]>> {
+        self.between(stream, 0, u64::MAX)?.map(|record| Ok(crypto::sha256(record?.bytes()))).collect()
     }
 
     /// The committed records that begin in `[from, to)`.

@@ -4,6 +4,7 @@ use super::Workspace;
 use crate::catalogue::Stream;
 use crate::error::{self, Error, Result};
 use crate::event::{Cursor, End, Fault, Outcome, Reason, Unit};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -31,6 +32,127 @@ pub struct UnitNote {
     pub outside_window: u64,
     /// Records kept although no time could be read (only counted with a window).
     pub untimed: u64,
+    /// Records outside the scope (users, applications, correlation ids …).
+    #[serde(default)]
+    pub outside_scope: u64,
+    /// More about a dataset of a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceNote>,
+}
+
+/// What it took to get a dataset of a service, and what the service said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceNote {
+    /// The dataset.
+    pub dataset: String,
+    /// How many records the service counted, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+    /// Requests sent.
+    pub requests: u64,
+    /// Of these answered 429.
+    pub throttled: u64,
+    /// Milliseconds spent waiting for the throttle.
+    pub waited_ms: u64,
+    /// Ids under which the service knows requests that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+    /// Parts of the scope that the service applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scoped_by_service: Vec<String>,
+    /// Parts of the scope that were applied here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scoped_here: Vec<String>,
+    /// How much of the query the service did not support: 1 order, 2 selection, 3 filter.
+    #[serde(default)]
+    pub plain: u8,
+    /// What each window gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowNote>,
+}
+
+/// What one window of a dataset gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowNote {
+    /// Number of the window in its dataset.
+    pub number: u64,
+    /// Start, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// End, exclusive, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Records kept.
+    pub got: u64,
+    /// Records that came more than once.
+    pub duplicates: u64,
+    /// Time of the oldest record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+    /// Time of the newest record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Why it is not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+impl WindowNote {
+    /// Widens the span of time by a record's.
+    pub fn seen(&mut self, time: Timestamp) {
+        self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
+        self.newest = self.newest.max(Some(time));
+    }
+
+    fn add(&mut self, later: WindowNote) {
+        self.from = later.from.or(self.from);
+        self.to = later.to.or(self.to);
+        self.got += later.got;
+        self.duplicates += later.duplicates;
+        [later.oldest, later.newest].into_iter().flatten().for_each(|time| self.seen(time));
+        self.ended |= later.ended;
+        self.reason = later.reason.or(self.reason);
+    }
+}
+
+/// Request ids of failures that are kept.
+const MOST_IDS: usize = 20;
+
+impl ServiceNote {
+    /// A window by number; it is begun where it is not there.
+    pub fn window(&mut self, number: u64) -> &mut WindowNote {
+        let at = match self.windows.iter().rposition(|window| window.number == number) {
+            Some(at) => at,
+            None => {
+                self.windows.push(WindowNote { number, ..WindowNote::default() });
+                self.windows.len() - 1
+            }
+        };
+        &mut self.windows[at]
+    }
+
+    fn add(&mut self, later: ServiceNote) {
+        self.expected = later.expected.map(|more| more + self.expected.unwrap_or(0)).or(self.expected);
+        self.requests += later.requests;
+        self.throttled += later.throttled;
+        self.waited_ms += later.waited_ms;
+        let room = MOST_IDS.saturating_sub(self.failures.len());
+        self.failures.extend(later.failures.into_iter().take(room));
+        if !later.scoped_by_service.is_empty() || !later.scoped_here.is_empty() {
+            (self.scoped_by_service, self.scoped_here) = (later.scoped_by_service, later.scoped_here);
+        }
+        self.plain = self.plain.max(later.plain);
+        for window in later.windows {
+            self.window(window.number).add(window);
+        }
+    }
+
+    /// Records that came more than once.
+    pub fn duplicates(&self) -> u64 {
+        self.windows.iter().map(|window| window.duplicates).sum()
+    }
 }
 
 /// A run of records in a stream.
@@ -92,6 +214,8 @@ impl UnitNote {
             unselected: 0,
             outside_window: 0,
             untimed: 0,
+            outside_scope: 0,
+            service: None,
         }
     }
 
@@ -105,6 +229,12 @@ impl UnitNote {
         self.unselected += later.unselected;
         self.outside_window += later.outside_window;
         self.untimed += later.untimed;
+        self.outside_scope += later.outside_scope;
+        match (&mut self.service, later.service) {
+            (Some(service), Some(later)) => service.add(later),
+            (service, Some(later)) => *service = Some(later),
+            (_, None) => {}
+        }
     }
 
     /// What became of the unit: `partial` where it did not end.

@@ -18,6 +18,11 @@ impl Tenant {
             .map(|at| self.sign_in(at))
     }
 
+    /// When a sign-in happened, in seconds since 1970; ascends with the index.
+    pub fn sign_in_second(&self, index: usize) -> i64 {
+        self.event(index).second
+    }
+
     /// A sign-in in the Graph beta shape.
     pub fn sign_in(&self, index: usize) -> Value {
         let mut event = self.event(index);

@@ -2,9 +2,9 @@
 //! forged, the code that the program gives it.
 
 use super::forge::{Forge, Item, TRACE_INDEX, USERS, attest, key, places, zip};
-use super::tools::has;
 use super::{trust_file, verify};
 use crate::program::Machine;
+use crate::tool::has;
 use entra_bundle::bundle::Check;
 use entra_bundle::crypto::{Algorithm, SigningKey};
 use serde_json::{Value, json};
