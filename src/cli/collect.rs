@@ -376,7 +376,6 @@ fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary
         selection: selection(input, window_of(held))?,
         catalogue: Catalogue::builtin(),
         observer: &terminal,
-        stop: interrupt::flag(),
     };
     gather::run(&run, &mut held.workspace).map_err(|error| kept(ui, error, held))
 }

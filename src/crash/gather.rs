@@ -188,7 +188,6 @@ fn ctrl_c_loses_nothing_that_was_read() {
             selection: Selection::default(),
             catalogue: Catalogue::builtin(),
             observer: &crate::event::silent,
-            stop: &stop,
         };
         let error = crate::gather::run(&run, &mut workspace).unwrap_err();
         assert_eq!(error.kind(), error::Kind::Interrupted);

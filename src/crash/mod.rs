@@ -104,7 +104,6 @@ fn gather(input: &Path, folder: &Path) -> Result<(Workspace, Summary)> {
         selection: Selection::default(),
         catalogue: Catalogue::builtin(),
         observer: &crate::event::silent,
-        stop: &stop,
     };
     let summary = crate::gather::run(&run, &mut workspace)?;
     Ok((workspace, summary))

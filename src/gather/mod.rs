@@ -18,7 +18,6 @@ use crate::workspace::{UnitNote, Workspace};
 use jiff::Timestamp;
 use reader::{Read, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A commit costs two flushes to disk; small files share one.
 const COMMIT_BYTES: u64 = 16 << 20;
@@ -63,8 +62,6 @@ pub struct Run<'a> {
     pub catalogue: &'a Catalogue,
     /// Receives progress.
     pub observer: &'a dyn Observer,
-    /// Set by Ctrl-C; checked at every checkpoint and between units, so that nothing that was read is lost.
-    pub stop: &'a AtomicBool,
 }
 
 /// What a gather run did.
@@ -97,7 +94,7 @@ impl Summary {
 /// Reads every unit that the workspace does not hold yet.
 ///
 /// # Errors
-/// I/O and key errors of the workspace, [`error::Kind::Interrupted`] when `stop` was set. Faults of
+/// I/O and key errors of the workspace, [`error::Kind::Interrupted`] when the source was told to stop. Faults of
 /// the input are no errors: they stand in the ledger.
 pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
     let units = run.source.units()?;
@@ -130,10 +127,6 @@ pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
         let todo: Vec<_> = units.iter().filter(|unit| open(unit)).map(|unit| (unit, cursor(unit))).collect();
         let mut reader = Reader::start(scope, run.source, todo);
         for (number, unit) in (1..).zip(&units) {
-            if run.stop.load(Ordering::Relaxed) {
-                spooler.commit()?;
-                return Err(interrupted());
-            }
             if open(unit) {
                 spooler.unit(number, unit, &mut reader)?;
             } else {
@@ -195,29 +188,38 @@ impl Spooler<'_, '_> {
     fn unit(&mut self, number: u64, unit: &Unit, reader: &mut Reader) -> Result<()> {
         let mut note = UnitNote::new(self.run.source.name(), unit);
         let (mut bytes, mut records) = (0, 0);
+        // Where the unit stands, as long as nothing of it came after its last checkpoint.
+        let mut resting = None;
         let end = loop {
-            let item = match reader.next()? {
-                Read::Item(item) => item,
-                Read::End(end) => break end,
+            let item = match reader.next() {
+                Ok(Read::Item(item)) => item,
+                Ok(Read::End(end)) => break end,
+                Err(error) => {
+                    // A source that is told to stop does so behind a checkpoint: nothing is lost.
+                    if let Some(cursor) = resting {
+                        self.pending.push(UnitNote { cursor: Some(cursor), ..note });
+                        self.commit()?;
+                    }
+                    return Err(error);
+                }
             };
             match item {
                 Item::Record(stream, raw) => {
                     records += 1;
+                    resting = None;
                     self.record(&mut note, stream, &raw)?;
                 }
                 Item::Checkpoint(cursor) => {
-                    // Only here may a unit be left: what was read so far is committed with its cursor.
-                    let stop = self.run.stop.load(Ordering::Relaxed);
-                    if stop || self.bytes >= commit_bytes() {
+                    if self.bytes >= commit_bytes() {
                         let done = std::mem::replace(&mut note, UnitNote::new(self.run.source.name(), unit));
                         self.pending.push(UnitNote { cursor: Some(cursor), ..done });
                         self.commit()?;
-                    }
-                    if stop {
-                        return Err(interrupted());
+                    } else {
+                        resting = Some(cursor);
                     }
                 }
                 Item::Fault(fault) => {
+                    resting = None;
                     let outcome = Outcome::Partial;
                     self.run.observer.on(&Event::File { number, outcome, reason: fault.reason });
                     note.fault(fault);
