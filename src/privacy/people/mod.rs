@@ -333,7 +333,7 @@ impl Observer<'_> {
         let all = Values(Member::values_of(&self.paths, raw.bytes()));
         for (role, kind, names) in self.shape.fields {
             for value in all.of(names).1 {
-                let Some(treated) = treated(render, *kind, value) else { continue };
+                let Some(treated) = treated(render, *kind, value, *role) else { continue };
                 if *role == Role::Guid || (id.is_empty() && *role == Role::Upn) {
                     id = format!("{}{}", if *role == Role::Guid { "" } else { "~" }, treated.0);
                 }
@@ -443,12 +443,15 @@ impl Observer<'_> {
     }
 }
 
-fn treated(render: &mut dyn Render, kind: Kind, value: &str) -> Option<Treated> {
+/// A name that the policy keeps (of a group, say) is text in which a person may stand: in records it is
+/// scanned, here it is left out.
+fn treated(render: &mut dyn Render, kind: Kind, value: &str, role: Role) -> Option<Treated> {
     if value.is_empty() {
         return None;
     }
     let mut out = Vec::new();
     match render.render(kind, value, &mut out) {
+        Rendered::Kept if role == Role::Name => None,
         Rendered::Kept => Some(Treated(value.to_owned())),
         Rendered::Replaced => String::from_utf8(out).ok().map(Treated),
         Rendered::Dropped | Rendered::Scan => None,
