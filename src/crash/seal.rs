@@ -4,6 +4,7 @@
 use super::{gather, inputs, load, states, store};
 use crate::bundle::{Check, Draft, Trust, verify};
 use crate::catalogue::Catalogue;
+use crate::crypto::encryption::{self, Identities, Recipients};
 use crate::crypto::{Algorithm, PublicKey, Signer, SigningKey};
 use crate::error::{self, Result};
 use crate::fault;
@@ -45,6 +46,10 @@ impl Fixture {
 
     /// Everything that differs between runs is fixed, so equal runs give equal bytes.
     fn seal(&self, out: &Path) -> Result<()> {
+        self.seal_into(Draft::create(&out.join(NAME), false)?)
+    }
+
+    fn seal_into(&self, draft: Draft) -> Result<()> {
         let names = Pseudonymizer::new(&self.key)?;
         let job = Job {
             catalogue: Catalogue::builtin(),
@@ -63,7 +68,7 @@ impl Fixture {
             observer: &crate::event::silent,
             stop: &AtomicBool::new(false),
         };
-        match run(&job, &self.workspace, Draft::create(&out.join(NAME), false)?)? {
+        match run(&job, &self.workspace, draft)? {
             Outcome::Sealed(_) => Ok(()),
             Outcome::Leaks(leaks) => panic!("{} leaks", leaks.len()),
         }
@@ -139,4 +144,44 @@ fn sealing_that_meets_a_full_disk_leaves_nothing_and_can_be_repeated() {
     let out = fixture.folder.path().join("full");
     fixture.seal(&out).unwrap();
     assert!(fixture.is_whole(&out));
+}
+
+#[test]
+fn encrypted_sealing_leaves_nothing_in_clear_at_any_step() {
+    let fixture = Fixture::new();
+    let (secret, public) = encryption::generate().unwrap();
+    let recipients = Recipients::keys([public.as_str()]).unwrap();
+    let name = format!("{NAME}.age");
+    let seal = |out: &Path| fixture.seal_into(Draft::create_for(&out.join(&name), false, Some(&recipients))?);
+    let out = fixture.fresh("out");
+    let (states, done) = states(&out, || seal(&out));
+    done.unwrap();
+    // The bundle in clear begins with a local header and names its entries; nothing here does.
+    let in_clear = |bytes: &[u8]| {
+        [&b"PK\x03\x04"[..], b"README.txt", b"manifest.json"]
+            .iter()
+            .any(|word| bytes.windows(word.len()).any(|window| window == *word))
+    };
+    assert!(in_clear(&fixture.whole));
+    let mut identities = Identities::none();
+    identities.add_file(&secret).unwrap();
+    let torn = fixture.fresh("torn");
+    for state in &states {
+        assert!(!state.values().any(|bytes| in_clear(bytes)));
+        store(&torn, state);
+        std::fs::create_dir_all(&torn).unwrap();
+        if !torn.join(&name).exists() {
+            seal(&torn).unwrap();
+        }
+        let key = PublicKey::from_spki(&fixture.signer.spki()).unwrap();
+        let check = Check { identities: identities.clone(), ..Check::new(Trust::from_public_key(key)) };
+        assert_eq!(verify(&torn.join(&name), &check).unwrap().code(), 0);
+        assert_eq!(load(&torn).len(), 1, "something is left behind");
+    }
+    let size = load(&out)[&name].len();
+    for room in (0..size).step_by(size / 6) {
+        let out = fixture.fresh("full");
+        assert_eq!(fault::with_room(room, || seal(&out)).unwrap_err().kind(), error::Kind::Io);
+        assert!(load(&out).is_empty(), "something is left behind");
+    }
 }

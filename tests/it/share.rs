@@ -51,8 +51,23 @@ impl Place {
         self.share_until(address, &AtomicBool::new(false), &|_| {})
     }
 
+    /// As [`Place::share`], through a network of the caller's.
+    fn share_over(&self, network: &Network, address: &str) -> Result<Sent, Error> {
+        self.run(network, address, &AtomicBool::new(false), &|_| {})
+    }
+
     fn share_until(
         &self,
+        address: &str,
+        stop: &AtomicBool,
+        observer: &(dyn Fn(&Event<'_>) + Sync),
+    ) -> Result<Sent, Error> {
+        self.run(&Network::default(), address, stop, observer)
+    }
+
+    fn run(
+        &self,
+        network: &Network,
         address: &str,
         stop: &AtomicBool,
         observer: &(dyn Fn(&Event<'_>) + Sync),
@@ -60,7 +75,7 @@ impl Place {
         share::run(&Job {
             content: &Content::open(&self.file)?,
             address: &Address::parse(address)?,
-            network: &Network::default(),
+            network,
             state: &self.state(),
             now: "2026-11-20T12:00:00Z".parse().unwrap(),
             block_bytes: BLOCK,
@@ -487,4 +502,74 @@ fn the_program_refuses_what_may_not_be_sent() {
         let (got, err) = share(arguments);
         assert!(got == code && err.contains(says), "{arguments:?}: {got} {err}");
     }
+}
+
+#[test]
+fn an_encrypted_bundle_needs_no_leave_and_is_verified_where_it_can_be_opened() {
+    let machine = Machine::new();
+    machine.file(
+        "in/users.json",
+        r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[
+        {"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38","userPrincipalName":"greta@contoso.com","displayName":"Greta Schmidt"}]}"#,
+    );
+    machine.ok(&["key", "generate", "recipient", "--out", "support.key"]);
+    let recipient = std::fs::read_dir(machine.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            path.file_name().unwrap().to_str().unwrap().starts_with("support.")
+                && !path.ends_with("support.key")
+        })
+        .unwrap();
+    machine.ok(&["collect", "--input", "in", "--out", "out", "--recipient", recipient.to_str().unwrap()]);
+    let bundle = std::fs::read_dir(machine.path("out")).unwrap().next().unwrap().unwrap().path();
+    assert!(bundle.to_str().unwrap().ends_with(".zip.age"));
+    let bundle = bundle.to_str().unwrap();
+    let fake = Fake::start();
+    machine.file("address", fake.sas());
+    let base = ["share", bundle, "--to-file", "address", "--json"];
+    assert_eq!(machine.ok(&base).json()["checked"], "encrypted");
+    assert_eq!(fake.store().blob.as_ref().unwrap().0, std::fs::read(bundle).unwrap());
+    // The user's own public key is trusted without being named.
+    let opened = machine.ok(&[&base[..], &["--identity", "support.key"]].concat()).json();
+    assert_eq!(
+        (opened["checked"].as_str(), opened["alreadyThere"].as_bool()),
+        (Some("verified"), Some(true))
+    );
+    // Cut, it is neither.
+    let bytes = std::fs::read(bundle).unwrap();
+    machine.file("cut.zip.age", &bytes[..bytes.len().min(200)]);
+    assert_eq!(machine.run(&["share", "cut.zip.age", "--to-file", "address"]).code, Some(10));
+    machine.ok(&["key", "generate", "recipient", "--out", "other.key"]);
+    let ran = machine.run(&[&base[..], &["--identity", "other.key"]].concat());
+    assert_eq!(ran.code, Some(17), "{}", ran.err);
+    // An identity is a private file, too.
+    assert_eq!(machine.run(&["share", "support.key", "--to-file", "address"]).code, Some(2));
+}
+
+#[test]
+fn a_proxy_is_used_where_it_is_named_and_never_for_this_machine_by_chance() {
+    let (machine, _) = machine();
+    let fake = Fake::start();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The address is reached by nobody: only through the proxy, which is the server itself.
+    machine.file("elsewhere", fake.sas().replace(&fake.port.to_string(), &closed.to_string()));
+    machine.file("here", fake.sas());
+    let base = [
+        "share",
+        "entra-bundle-x.zip",
+        "--public-key",
+        "key.pub.pem",
+        "--allow-plaintext-upload",
+        "--to-file",
+    ];
+    let proxy = format!("http://127.0.0.1:{}", fake.port);
+    machine.ok(&[&base[..], &["elsewhere", "--proxy", &proxy]].concat());
+    assert!(fake.store().blob.is_some());
+    let dead = format!("http://127.0.0.1:{closed}");
+    let mut command = machine.command(&[&base[..], &["here"]].concat());
+    let ran = crate::program::ran(
+        command.env("HTTP_PROXY", &dead).env("http_proxy", &dead).env("ALL_PROXY", &dead).output().unwrap(),
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
 }

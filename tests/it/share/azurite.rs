@@ -5,6 +5,7 @@ use super::{BLOCK, Place, refused, send_and_kill};
 use crate::tool;
 use data_encoding::BASE64;
 use entra_bundle::crypto::MacKey;
+use entra_bundle::http::{Address, Network};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -38,14 +39,25 @@ fn program() -> Option<PathBuf> {
 
 impl Azurite {
     fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, None)
+    }
+
+    /// With a folder that holds `leaf.pem`, `leaf.key` and `ca.pem` it speaks TLS.
+    fn start_with(test: &str, certificates: Option<&Path>) -> Option<Self> {
         let Some(program) = program() else {
             tool::is_missing(test, "azurite (npm)");
             return None;
         };
         let data = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new("node")
-            .arg(program)
+        let mut command = Command::new("node");
+        if let Some(folder) = certificates {
+            let (leaf, key) = (folder.join("leaf.pem"), folder.join("leaf.key"));
+            command.arg(program).arg("--cert").arg(leaf).arg("--key").arg(key);
+        } else {
+            command.arg(program);
+        }
+        let process = command
             .args([
                 "--silent",
                 "--skipApiVersionCheck",
@@ -68,8 +80,13 @@ impl Azurite {
             assert!(begun.elapsed() < Duration::from_secs(120), "azurite does not answer");
             std::thread::sleep(Duration::from_millis(50));
         }
-        let query = account_sas();
-        let (status, _) = azurite.call("PUT", &format!("/{ACCOUNT}/box?restype=container&{query}"), &[], b"");
+        let target = format!("/{ACCOUNT}/box?restype=container&{}", account_sas());
+        let status = match certificates {
+            None => azurite.call("PUT", &target, &[], b"").0,
+            Some(folder) => {
+                put_over_tls(&folder.join("ca.pem"), &format!("https://127.0.0.1:{port}{target}"))
+            }
+        };
         assert_eq!(status, 201);
         Some(azurite)
     }
@@ -111,6 +128,16 @@ impl Azurite {
             sign(&text)
         )
     }
+}
+
+fn put_over_tls(ca: &Path, address: &str) -> u16 {
+    let address = Address::parse(address).unwrap();
+    let network = Network { ca_pem: Some(std::fs::read(ca).unwrap()), ..Network::default() };
+    let client = network.client(&address).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let request =
+        client.put(address.url().clone()).header("x-ms-version", VERSION).header("Content-Length", 0);
+    runtime.block_on(async { request.send().await.unwrap().status().as_u16() })
 }
 
 fn unchunked(mut body: &[u8]) -> Vec<u8> {
@@ -198,4 +225,42 @@ fn a_killed_transfer_to_azurite_continues() {
         assert_eq!(sent.bytes.div_ceil(BLOCK), 60);
         assert!(azurite.download(blob).unwrap() == place.content());
     }
+}
+
+/// A certificate for this machine and the one that signed it, by OpenSSL.
+fn certificates(folder: &Path) {
+    std::fs::write(folder.join("leaf.ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+        .unwrap();
+    for line in [
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-root -keyout ca.key -out ca.pem",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=127.0.0.1 -keyout leaf.key -out leaf.csr",
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.ext -out leaf.pem",
+    ] {
+        let done = Command::new("openssl").args(line.split(' ')).current_dir(folder).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+#[test]
+fn a_server_is_believed_by_its_certificate() {
+    let test = "a_server_is_believed_by_its_certificate";
+    if !tool::has(test, &["openssl"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let Some(azurite) = Azurite::start_with(test, Some(folder.path())) else { return };
+    let place = Place::of(5);
+    let address = azurite.sas("a.zip", "rcw", LATER).replace("http://", "https://");
+    let send = |network: &Network| place.share_over(network, &address);
+    let error = refused(send(&Network::default()));
+    assert!(error.message().contains("certificate is not trusted"), "{error}");
+    let trusting =
+        Network { ca_pem: Some(std::fs::read(folder.path().join("ca.pem")).unwrap()), ..Network::default() };
+    let sent = send(&trusting).unwrap();
+    assert!(sent.confirmed);
+    assert_eq!(
+        (sent.blocks, sent.sha256),
+        (5, entra_bundle::crypto::hex(&entra_bundle::crypto::sha256(&place.content())))
+    );
 }
