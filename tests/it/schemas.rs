@@ -12,6 +12,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("finding", schema_for!(bundle::Finding)),
         ("manifest", schema_for!(bundle::Manifest)),
         ("policy", schema_for!(privacy::policy::model::File)),
+        ("user-catalogue", schema_for!(catalogue::UserFile)),
         ("trust", schema_for!(bundle::trust::File)),
     ]
 }
