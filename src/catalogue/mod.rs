@@ -33,9 +33,11 @@ pub mod member;
 pub mod order;
 pub mod profile;
 pub mod time;
+mod user;
 
 pub use grammar::Grammar;
 pub use order::Order;
+pub use user::UserFile;
 
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -250,7 +252,7 @@ pub fn fold(member: &str) -> String {
     folded
 }
 
-#[derive(Deserialize, schemars::JsonSchema)]
+#[derive(Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TypeRow {
     /// Types whose rows are taken over first; later ones and own rows win.
@@ -311,6 +313,11 @@ impl Catalogue {
 
     /// Parses and checks the two tables, the second one in several files.
     fn assemble(datasets: &str, types: &[&str]) -> Result<Catalogue> {
+        Catalogue::assemble_with(datasets, types, user::Added::default())
+    }
+
+    /// As [`Catalogue::assemble`], with what a user adds.
+    fn assemble_with(datasets: &str, types: &[&str], added: user::Added) -> Result<Catalogue> {
         // Value lists and published ids decide what is kept, so the digest covers them too.
         let digest = crate::crypto::sha256(
             std::iter::once(&datasets)
@@ -332,6 +339,8 @@ impl Catalogue {
                 }
             }
         }
+        let digest = added.digest(digest);
+        added.put_into(&mut type_rows);
         let by_name: HashMap<String, TypeId> =
             type_rows.keys().enumerate().map(|(at, name)| (name.clone(), TypeId(at as u32))).collect();
         let mut parsed = Vec::with_capacity(type_rows.len());

@@ -297,6 +297,9 @@ pub struct Sealing {
     /// minimal, balanced, strict, or a policy file that extends one of them.
     #[arg(long, value_name = "PRESET|FILE", default_value = "balanced")]
     pub policy: String,
+    /// A file with further fields: it may add fields to the catalogue and loosens none.
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
     /// Incident key. Without it a new one is written to your state folder and its path printed.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

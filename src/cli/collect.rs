@@ -115,8 +115,7 @@ struct Setup {
 impl Setup {
     fn new(ui: Ui, args: &Sealing) -> Result<Self> {
         let policy = policy::load(&args.policy)?;
-        let today = Timestamp::now().to_string();
-        let rules = Rules::resolve_on(&policy, Catalogue::builtin(), Some(&today))?;
+        let rules = policy::rules(&policy, policy::catalogue(args.catalogue.as_deref())?)?;
         let nonce = policy::nonce(&policy)?;
         if args.case.as_deref().is_some_and(|case| !bundle::grammar::is_reference(case)) {
             return Err(Error::usage("the case reference is not allowed")
@@ -446,7 +445,7 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
     let names = Pseudonymizer::new(&setup.key)?.watched(TokenWatch::default());
     let terminal = Terminal::new(ui);
     let job = seal::Job {
-        catalogue: Catalogue::builtin(),
+        catalogue: setup.rules.catalogue(),
         policy: &setup.policy,
         policy_nonce: setup.nonce,
         rules: &setup.rules,

@@ -64,6 +64,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
             keep_workspace: false,
             sealing: Sealing {
                 encrypting: Encrypting::default(),
+                catalogue: None,
                 policy: "balanced".into(),
                 key: Some(incident.clone()),
                 sign_key: Some(signing),

@@ -16,7 +16,7 @@ use crate::privacy::{IncidentKey, Policy, Pseudonymizer, Rules};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `policy`.
 #[derive(clap::Subcommand, Debug)]
@@ -42,6 +42,9 @@ pub enum Action {
         /// minimal, balanced, strict, or a file.
         #[arg(long, default_value = "balanced")]
         policy: String,
+        /// A file with further fields.
+        #[arg(long, value_name = "FILE")]
+        catalogue: Option<PathBuf>,
     },
     /// Check a policy file: errors make it invalid, warnings say what is probably not meant.
     Lint(lint::Args),
@@ -92,8 +95,8 @@ pub fn nonce(policy: &Policy) -> Result<Option<[u8; 32]>> {
 pub fn run(ui: Ui, action: &Action) -> Result<u8> {
     match action {
         Action::Show { policy } => show(ui, &load(policy)?),
-        Action::Explain { dataset, selector, policy } => {
-            explain(ui, &load(policy)?, dataset, selector.as_deref())
+        Action::Explain { dataset, selector, policy, catalogue: file } => {
+            explain(ui, &load(policy)?, dataset, selector.as_deref(), catalogue(file.as_deref())?)
         }
         Action::Lint(args) => lint::run(ui, args),
         Action::Diff(args) => diff::run(ui, args),
@@ -103,8 +106,15 @@ pub fn run(ui: Ui, action: &Action) -> Result<u8> {
 }
 
 /// The rules of a policy in force today.
-pub fn rules(policy: &Policy) -> Result<Rules> {
-    Rules::resolve_on(policy, Catalogue::builtin(), Some(&today().to_string()))
+pub fn rules(policy: &Policy, catalogue: &'static Catalogue) -> Result<Rules> {
+    Rules::resolve_on(policy, catalogue, Some(&today().to_string()))
+}
+
+/// The built-in catalogue, or the one that a file extends. It lives as long as the process.
+pub fn catalogue(file: Option<&Path>) -> Result<&'static Catalogue> {
+    let Some(file) = file else { return Ok(Catalogue::builtin()) };
+    let text = places::read_small(file, "catalogue")?;
+    Ok(Box::leak(Box::new(Catalogue::with_user(&text, &file.display().to_string())?)))
 }
 
 /// The day, in UTC.
@@ -135,8 +145,14 @@ fn show(ui: Ui, policy: &Policy) -> Result<u8> {
     Ok(0)
 }
 
-fn explain(ui: Ui, policy: &Policy, dataset: &str, selector: Option<&str>) -> Result<u8> {
-    let rules = rules(policy)?;
+fn explain(
+    ui: Ui,
+    policy: &Policy,
+    dataset: &str,
+    selector: Option<&str>,
+    catalogue: &'static Catalogue,
+) -> Result<u8> {
+    let rules = rules(policy, catalogue)?;
     // Samples need some key; the pseudonyms of a real incident differ.
     let names = Pseudonymizer::new(&IncidentKey::generate()?)?;
     let stream = Stream::new(Source::Graph, dataset);

@@ -2,7 +2,6 @@
 
 use super::ui::{self, Terminal, Ui};
 use super::{interrupt, key, places, policy, workspaces};
-use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::inspect::summary;
@@ -27,6 +26,9 @@ pub struct Args {
     /// minimal, balanced, strict, or a file.
     #[arg(long, default_value = "balanced")]
     policy: String,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
     /// The incident key, so that the pseudonyms are those of the bundle. Without it they are of a key
     /// made for this page and forgotten.
     #[arg(long, value_name = "FILE")]
@@ -50,9 +52,9 @@ const SAMPLED: u64 = 2_000;
 /// Runs `preview`.
 pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let chosen = policy::load(&args.policy)?;
-    let rules = policy::rules(&chosen)?;
+    let rules = policy::rules(&chosen, policy::catalogue(args.catalogue.as_deref())?)?;
     for id in &args.dataset {
-        if Catalogue::builtin().dataset(id).is_none() {
+        if rules.catalogue().dataset(id).is_none() {
             return Err(
                 Error::usage(format!("unknown dataset `{id}`")).hint("`entra-bundle datasets` lists them")
             );
@@ -71,7 +73,7 @@ pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     interrupt::install();
     let terminal = Terminal::new(ui);
     let job = dry::Job {
-        catalogue: Catalogue::builtin(),
+        catalogue: rules.catalogue(),
         rules: &rules,
         names: &names,
         workers: match args.workers {

@@ -367,6 +367,8 @@ mod tests {
 
     const PRIVATE: &str = r#"{ "schema": "entra-bundle/policy/1", "id": "contoso-support", "version": 4,
         "extends": ["builtin:balanced@1"], "recipient": { "text": "Fabrikam GmbH" },
+        "purpose": { "text": "incident Nightjar" }, "key_held_by": "Petra Winter",
+        "leak_check": { "allow": [ { "text": "Kolibri", "reason": "a product line" } ] },
         "kinds": { "job": { "do": "drop", "reason": "the works council asked" } },
         "exceptions": [
             { "id": "x1", "dataset": "users", "select": "/department", "do": "drop", "reason": "three people" },
@@ -382,10 +384,21 @@ mod tests {
         let policy = Policy::parse(PRIVATE, "p.json").map_err(|e| e.to_string()).unwrap();
         let stated = projection(&policy, Some(&[7; 32]));
         let text = String::from_utf8(stated.statement().unwrap().bytes().to_vec()).unwrap();
-        for private in ["contoso", "Fabrikam", "council", "three people", "x1"] {
+        for private in [
+            "contoso",
+            "Fabrikam",
+            "council",
+            "three people",
+            "x1",
+            "Nightjar",
+            "Petra",
+            "Kolibri",
+            "product line",
+        ] {
             assert!(!text.contains(private), "{private}");
         }
         assert!(text.contains("/department") && stated.private_selectors == 1);
+        assert_eq!(stated.allowed_words, Some(1));
         assert_ne!(stated.private_digest, projection(&policy, Some(&[8; 32])).private_digest);
         assert_eq!(crypto::sha256(text.as_bytes()), stated.digest().unwrap());
     }

@@ -13,6 +13,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("manifest", schema_for!(bundle::Manifest)),
         ("proof", bundle::proof::schema()),
         ("policy", schema_for!(privacy::policy::model::File)),
+        ("user-catalogue", schema_for!(catalogue::UserFile)),
         ("trust", schema_for!(bundle::trust::File)),
     ]
 }

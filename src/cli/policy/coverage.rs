@@ -2,7 +2,6 @@
 
 use super::super::ui::{self, Ui};
 use super::super::{interrupt, workspaces};
-use crate::catalogue::Catalogue;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::privacy::coverage::percent;
@@ -28,12 +27,15 @@ pub struct Args {
     /// Exit with 5 below this percentage.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(..=100))]
     fail_under: Option<u64>,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
 }
 
 /// Runs it.
 pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let policy = super::load(&args.policy)?;
-    let rules = super::rules(&policy)?;
+    let rules = super::rules(&policy, super::catalogue(args.catalogue.as_deref())?)?;
     let reached = match &args.workspace {
         Some(folder) => workspace(ui, folder, &policy, &rules)?,
         None => inventory(ui, &policy, &rules)?,
@@ -82,7 +84,7 @@ fn workspace(ui: Ui, folder: &Path, policy: &Policy, rules: &Rules) -> Result<u6
     let names = Pseudonymizer::new(&IncidentKey::generate()?)?;
     interrupt::install();
     let run = dry::Job {
-        catalogue: Catalogue::builtin(),
+        catalogue: rules.catalogue(),
         rules,
         names: &names,
         workers: std::thread::available_parallelism().map_or(2, usize::from).min(16),

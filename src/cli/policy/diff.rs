@@ -21,7 +21,8 @@ pub struct Args {
 /// Runs it.
 pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let (old, new) = (super::load(&args.old)?, super::load(&args.new)?);
-    let difference = Difference::of(&super::rules(&old)?, &super::rules(&new)?)?;
+    let catalogue = super::catalogue(None)?;
+    let difference = Difference::of(&super::rules(&old, catalogue)?, &super::rules(&new, catalogue)?)?;
     if ui.json {
         ui::print_json(
             &json!({"old": old.title(), "new": new.title(), "loosens": difference.loosens(), "difference": difference}),

@@ -2,7 +2,6 @@
 
 use super::super::places;
 use super::super::ui::Ui;
-use crate::catalogue::Catalogue;
 use crate::error::{Kind, Result};
 use crate::privacy::Policy;
 use crate::privacy::lint::{Severity, lint};
@@ -20,6 +19,9 @@ pub struct Args {
     /// Treat warnings as errors.
     #[arg(long)]
     deny_warnings: bool,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -29,7 +31,8 @@ pub fn run(ui: Ui, args: &Args) -> Result<u8> {
         Some(preset) => preset.to_json(),
         None => places::read_small(&args.policy, "policy")?.to_string(),
     };
-    let found = lint(&text, &name, Catalogue::builtin(), &super::today().to_string())?;
+    let catalogue = super::catalogue(args.catalogue.as_deref())?;
+    let found = lint(&text, &name, catalogue, &super::today().to_string())?;
     let count = |severity| found.iter().filter(|one| one.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let mut lines = String::new();

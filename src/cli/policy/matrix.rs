@@ -34,7 +34,7 @@ enum Format {
 /// Runs it.
 pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let policy = super::load(&args.policy)?;
-    let page = Page::of(&policy, &super::rules(&policy)?);
+    let page = Page::of(&policy, &super::rules(&policy, super::catalogue(None)?)?);
     if ui.json {
         let kinds: Vec<serde_json::Value> = page
             .kinds
