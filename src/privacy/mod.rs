@@ -19,6 +19,7 @@ pub mod generalize;
 pub mod guid;
 pub mod guid_decision;
 pub mod hardness;
+mod identifiable;
 pub mod key;
 pub mod leak;
 pub mod learn;

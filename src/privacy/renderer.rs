@@ -374,7 +374,7 @@ impl<'r> Renderer<'r> {
             Kind::Host => return names.host(trimmed),
             Kind::Domain | Kind::Partner => return self.domain(trimmed),
             Kind::TenantId if trimmed.contains('.') => return self.domain(trimmed),
-            Kind::Dn => names.dn(trimmed, Leaf::Person, self.composite()),
+            Kind::Dn => names.dn(trimmed, Leaf::Person, self.dn_parts(trimmed)),
             Kind::Sid | Kind::EntraSid => names.sid(trimmed),
             Kind::Anchor => names.anchor(trimmed),
             Kind::IpAddress | Kind::RiskIp => names.address(trimmed).or_else(|| names.network(trimmed)),
@@ -424,7 +424,7 @@ impl<'r> Renderer<'r> {
                 Some((account, process)) if process.ends_with(')') => account,
                 _ => value,
             };
-            return self.names.netbios(account, self.composite());
+            return self.names.netbios(account, self.parts_before(account.split('\\').next().unwrap_or("")));
         }
         if !value.contains(['@', '|']) {
             if let Some(text) = self.names.sid(value).or_else(|| self.marked_guid(value)) {
@@ -432,7 +432,7 @@ impl<'r> Renderer<'r> {
             }
             return self.label(value);
         }
-        self.names.upn(value, self.composite())
+        self.names.upn(value, self.parts_before(value.rsplit('@').next().unwrap_or("")))
     }
 
     fn label(&self, value: &str) -> String {
@@ -444,6 +444,25 @@ impl<'r> Renderer<'r> {
             return value.to_owned();
         }
         self.names.domain(value)
+    }
+
+    /// Components of a login. Where domains stay, a learned host in the place of the domain does not.
+    fn parts_before(&self, domain: &str) -> Parts {
+        let parts = self.composite();
+        let label = domain.split('.').next().unwrap_or(domain);
+        let host = !parts.domain && parts.host && self.dictionary.find(label, &[Kind::Host]).is_some();
+        Parts { domain: parts.domain || host, ..parts }
+    }
+
+    /// Components of a DN. Where containers stay, one that is a learned name does not.
+    fn dn_parts(&self, dn: &str) -> Parts {
+        let parts = self.composite();
+        let learned = |part: &str| {
+            let name = part.split_once('=').map_or(part, |(_, name)| name).trim();
+            self.dictionary.find(name, &[Kind::Account, Kind::Host, Kind::PersonName]).is_some()
+        };
+        let org = parts.org || dn.split([',', '+']).any(learned);
+        Parts { org, ..parts }
     }
 
     /// Components of a composite value. A composite of a hidden kind hides at least its account.

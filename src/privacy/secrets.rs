@@ -4,6 +4,7 @@
 //! and `:`, at a `~`. Every check looks at a bounded stretch, so no input makes it worse than linear.
 //! The leak check has recognisers of its own.
 
+use super::identifiable;
 use super::vocabulary::is_stop_word;
 
 /// A secret in a text.
@@ -18,9 +19,9 @@ pub struct Secret {
 }
 
 /// How every key ends that announces a secret: the cheap question before the exact one.
-const KEY_ENDS: [&[u8; 3]; 15] = [
-    b"ase", b"ash", b"ext", b"pwd", b"sig", b"ure", b"ion", b"ken", b"key", b"kie", b"lue", b"ord", b"ort",
-    b"ret", b"swd",
+const KEY_ENDS: [&[u8; 3]; 18] = [
+    b"ass", b"ist", b"nse", b"ase", b"ash", b"ext", b"pwd", b"sig", b"ure", b"ion", b"ken", b"key", b"kie",
+    b"lue", b"ord", b"ort", b"ret", b"swd",
 ];
 
 /// Longest key before a value, and longest value that is looked at outside PEM blocks.
@@ -43,6 +44,11 @@ pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize, dotted: bool) -> Op
             return Some(Secret { start, end: start + long, what: "totp" });
         }
         _ => {}
+    }
+    if run.len() >= 43
+        && let Some((start, end)) = identifiable::key(bytes, start, end)
+    {
+        return Some(Secret { start, end, what: "key" });
     }
     if run.len() < 16 || !dotted {
         return None;
@@ -214,6 +220,9 @@ fn key(key: &str) -> Option<&'static str> {
         _ if ends("authorization") => "authorization",
         "cookie" | "setcookie" => "cookie",
         _ if ends("nthash") => "hash",
+        _ if ends("temporaryaccesspass") => "temporary-access-pass",
+        _ if ends("bannedpasswordlist") => "password-list",
+        _ if ends("samlresponse") || ends("clientassertion") || ends("samlassertion") => "assertion",
         _ => return None,
     })
 }

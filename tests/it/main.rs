@@ -23,6 +23,7 @@ mod pseudonyms;
 mod real_data;
 mod redaction;
 mod schemas;
+mod secrets;
 mod share;
 mod signing;
 mod sources;

@@ -241,7 +241,7 @@ impl<'a> LeakCheck<'a> {
             if !self.allowed.is_empty() && self.allowed.contains(&names::folded(&bytes[hit.start..hit.end])) {
                 return;
             }
-            if hit.hard {
+            if hit.hard && !self.is_kept_domain(bytes, &hit) {
                 report(origin(hit.start), hit.kind.id(), true);
             } else if self.soft_blocks(bytes, &hit) {
                 report(origin(hit.start), hit.kind.id(), false);
@@ -249,6 +249,26 @@ impl<'a> LeakCheck<'a> {
                 self.soft.fetch_add(1, Ordering::Relaxed);
             }
         });
+    }
+
+    /// Whether an account's or a person's name is here a label of a learned domain, and the policy keeps
+    /// domains: `OUTSIDER@fabrikam.com` and `bo@outsider.com`.
+    fn is_kept_domain(&self, bytes: &[u8], hit: &Hit) -> bool {
+        if self.treated.contains(Kind::Domain) || !matches!(hit.kind, Kind::Account | Kind::PersonName) {
+            return false;
+        }
+        let part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || **b >= 0x80;
+        let start = hit.start - bytes[..hit.start].iter().rev().take(253).take_while(part).count();
+        let end = hit.end + bytes[hit.end..].iter().take(253).take_while(part).count();
+        let name = std::str::from_utf8(&bytes[start..end]).unwrap_or_default().trim_end_matches(['.', '-']);
+        let mut rest = Some(name);
+        while let Some(domain) = rest {
+            if domain.contains('.') && self.dictionary.domain(domain).is_some() {
+                return bytes.get(end) != Some(&b'@');
+            }
+            rest = domain.split_once('.').map(|(_, parent)| parent);
+        }
+        false
     }
 
     /// Whether the place of a soft original says that it names somebody: `DOMAIN\x`, `user=x`,

@@ -99,6 +99,12 @@ impl Rules {
     /// What an exception makes of a field. The error says why it does not fit.
     fn apply(&self, rule: &ExceptionRule, name: &str, field: Option<&Field>) -> Result<Settled, String> {
         let says = &rule.says;
+        if let Some(Field::Object(of) | Field::By { table: of, .. }) = field
+            && !self.removes(says)
+            && self.holds_secret(*of)
+        {
+            return Err("the selector names an object that holds a secret; it can be dropped or redacted, or name a field in it".into());
+        }
         let own = says.grammar.as_deref().and_then(Grammar::parse);
         if let Some(kind) = says.kind {
             let old = match field {
@@ -137,6 +143,32 @@ impl Rules {
             return self.plain(name, field).ok_or_else(|| "nothing to parse by".into());
         }
         Ok(self.leaf(name, kind, treatment, own.or(grammar), says.verbatim == Some(true)))
+    }
+
+    /// Whether nothing of a value is left by an exception.
+    fn removes(&self, says: &super::super::policy::model::Exception) -> bool {
+        match says.kind {
+            Some(kind) => matches!(self.treatment(kind), Treatment::Drop | Treatment::Redact),
+            None => matches!(says.action.unwrap_or(Do::Drop), Do::Drop | Do::Redact),
+        }
+    }
+
+    /// Whether a secret stands somewhere in an object: scanned as a whole it would be text.
+    fn holds_secret(&self, of: TypeId) -> bool {
+        let (mut open, mut seen) = (vec![of], HashSet::from([of]));
+        while let Some(of) = open.pop() {
+            let of = self.catalogue.record_type(of);
+            for field in of.fields.values().chain(of.rest.as_ref()) {
+                match field {
+                    Field::Value { kind: Kind::Secret, .. } => return true,
+                    Field::Object(inner) | Field::By { table: inner, .. } if seen.insert(*inner) => {
+                        open.push(*inner)
+                    }
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     /// Whether the exception shows more than the field shows without it.

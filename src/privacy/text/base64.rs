@@ -4,6 +4,7 @@
 use super::encoded::Find;
 use super::span::rank;
 use super::{Place, TextEngine};
+use crate::kind::Kind;
 use crate::privacy::render::Render;
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding};
 
@@ -71,6 +72,11 @@ fn one(
             (true, false) => &BASE64URL_NOPAD,
         };
         let Some((decoded, rest)) = decode(body, url, pads) else { continue };
+        if is_certificate(&decoded) {
+            let mut fresh = Vec::new();
+            return (super::treat(Kind::Certificate, stretch, stretch, render, &mut fresh) > 0)
+                .then_some((head, fresh));
+        }
         let Some((text, wide)) = readable(&decoded) else { continue };
         let mut fresh = Vec::new();
         let deeper = Place { depth: place.depth + 1, announced: false };
@@ -82,6 +88,12 @@ fn one(
         return Some((head, out));
     }
     None
+}
+
+/// Whether bytes begin like a certificate: a sequence of more than 255 bytes whose first member is a
+/// sequence too (RFC 5280, 4.1). Its subject names a person where it is a person's.
+fn is_certificate(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x82, _, _, 0x30, 0x82, ..]) && bytes.len() >= 200
 }
 
 /// Decodes what is whole; characters behind the last whole group, as in a value that was cut, stay.

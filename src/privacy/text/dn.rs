@@ -67,6 +67,11 @@ pub(crate) fn at(text: &str, floor: usize, equals: usize, spans: &mut Vec<Span>)
         rooted |= [&b"CN"[..], b"OU", b"DC", b"O"].iter().any(|root| kind.eq_ignore_ascii_case(root));
         let domain = kind.eq_ignore_ascii_case(b"DC");
         let stop = value_end(bytes, equals + 1)?;
+        // A domain label is one word: behind it prose goes on, perhaps with another name in it.
+        let label = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'\\') || **b >= 0x80;
+        if domain && bytes[equals + 1..stop].iter().take_while(label).count() < stop - equals - 1 {
+            break last_end(text, equals + 1, stop, true);
+        }
         let next = match bytes.get(stop) {
             Some(b',' | b'+' | b';') => {
                 let spaces = bytes[stop + 1..].iter().take(2).take_while(|b| **b == b' ').count();
@@ -179,6 +184,7 @@ mod tests {
             ("Issuer CN=x, O=Contoso Ltd is wrong", "CN=x, O=Contoso Ltd"),
             ("'CN=x,OU=Sales'", "CN=x,OU=Sales"),
             ("to DC=contoso,DC=com.", "DC=contoso,DC=com"),
+            ("CN=a,DC=x,DC=y but not CN=b, which", "CN=a,DC=x,DC=y"),
             ("\"CN=Sören Å,OU=Ümläut,DC=a\"", "CN=Sören Å,OU=Ümläut,DC=a"),
         ] {
             assert_eq!(find(text), [name], "{text}");

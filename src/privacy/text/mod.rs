@@ -67,26 +67,43 @@ impl<'a> TextEngine<'a> {
         span::resolve(&mut spans);
         let mut replaced = 0;
         let mut at = 0;
+        let (mut piece, mut kept) = (Vec::new(), Vec::new());
         for span in &spans {
-            replaced += self.names(text, at, span.start, place, render, out);
-            replaced += self.span(text, span, &fresh, render, out);
+            piece.clear();
+            let count = self.span(text, span, &fresh, render, &mut piece);
+            if count == 0 && span.what != What::Keep && joins(text.as_bytes(), span) {
+                // What the policy keeps may be part of a name: `SPO_Arbitration_<guid>`.
+                kept.push((span.start, span.end));
+                continue;
+            }
+            replaced += self.names(text, at, span.start, &kept, place, render, out) + count;
+            out.extend_from_slice(&piece);
             at = span.end;
         }
-        replaced + self.names(text, at, text.len(), place, render, out)
+        replaced + self.names(text, at, text.len(), &kept, place, render, out)
     }
 
-    /// Writes a stretch without shapes.
+    /// Writes a stretch without shapes, or with those in `kept`, inside of which no name is looked for.
+    #[expect(clippy::too_many_arguments, reason = "a stretch of a text and where what becomes of it goes")]
     fn names(
         &self,
         text: &str,
         from: usize,
         to: usize,
+        kept: &[(usize, usize)],
         place: Place,
         render: &mut dyn Render,
         out: &mut Vec<u8>,
     ) -> u64 {
         let (mut at, mut copied, mut replaced, mut shorter) = (from, from, 0, usize::MAX);
         while let Some(name) = words::next(text, at, to, shorter, place.announced, self.dictionary) {
+            let within = |(start, end): &(usize, usize)| {
+                *start <= name.start && name.end <= *end && name.end - name.start < end - start
+            };
+            if kept.iter().any(within) {
+                (at, shorter) = (name.end, usize::MAX);
+                continue;
+            }
             let before = out.len();
             out.extend_from_slice(&text.as_bytes()[copied..name.start]);
             let treated = treat(name.kind, name.value, &text[name.start..name.end], render, out);
@@ -197,6 +214,12 @@ pub(super) fn secrets_of(text: &str, dictionary: &Dictionary) -> Vec<super::secr
         _ => None,
     };
     spans.iter().filter_map(secret).collect()
+}
+
+/// Whether a name may go on beside a span.
+fn joins(bytes: &[u8], span: &Span) -> bool {
+    let joint = |b: Option<&u8>| b.is_some_and(|b| matches!(b, b'_' | b'-' | b'.'));
+    joint(bytes.get(span.end)) || (span.start > 0 && joint(bytes.get(span.start - 1)))
 }
 
 /// The line break inside a wrapped name, with the indent behind it: it stays, behind the replacement.
