@@ -31,6 +31,8 @@ pub mod graph;
 pub mod inventory;
 pub mod member;
 pub mod order;
+pub mod permission;
+pub mod personal;
 pub mod profile;
 pub mod time;
 mod user;

@@ -36,6 +36,8 @@ Usage: entra-bundle COMMAND [OPTIONS]        (entra-bundle COMMAND --help tells 
 
 For administrators
   demo         Try everything on a simulated tenant, no account needed
+  doctor       Is everything there that a collection needs? Asks, changes nothing
+  plan         What a collection from the tenant would give, before anything is collected
   collect      Gather from the tenant, from local exports and logs, and seal a bundle
   gather       Only gather: from the tenant and files into an encrypted workspace
   preview      Show before and after of every field of a workspace, for your eyes
@@ -63,6 +65,8 @@ For support engineers
 
 For anyone
   datasets     List the kinds of data the program knows
+  permissions  What an application must be allowed to read
+  profiles     List what the kinds of incidents need
   completions  Print a completion script for a shell
 
 Options
@@ -80,6 +84,16 @@ pub enum Command {
     /// Try everything on a simulated tenant, no account needed.
     #[command(after_help = "Example: entra-bundle demo --out demo-run\n\nExit codes: 0, 1, 2, 5.")]
     Demo(Demo),
+    /// Is everything there that a collection needs? Asks, changes nothing.
+    #[command(
+        after_help = "Example: entra-bundle doctor --tenant contoso.com --device-code\n\nExit codes: 0; 4 something stands in the way; 1, 2."
+    )]
+    Doctor(super::doctor::Doctor),
+    /// What a collection from the tenant would give, before anything is collected.
+    #[command(
+        after_help = "Example: entra-bundle plan --tenant contoso.com --profile signin-failure --since 48h\n\nExit codes: 0, 1, 2, 4."
+    )]
+    Plan(super::plan::Plan),
     /// Gather from the tenant, from local exports and logs, and seal a bundle.
     #[command(
         after_help = "Examples:\n  entra-bundle collect --input exports/ --input trace.zip --out bundles/\n  \
@@ -206,6 +220,14 @@ pub enum Command {
     /// List the kinds of data the program knows.
     #[command(after_help = "Example: entra-bundle datasets --group logs\n\nExit codes: 0, 2.")]
     Datasets(Datasets),
+    /// What an application must be allowed to read, also as the manifest of its registration.
+    #[command(
+        after_help = "Example: entra-bundle permissions --profile signin-failure --manifest > manifest.json\n\nExit codes: 0, 2."
+    )]
+    Permissions(super::permissions::Permissions),
+    /// List what the kinds of incidents need.
+    #[command(after_help = "Example: entra-bundle profiles\n\nExit codes: 0.")]
+    Profiles,
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example: entra-bundle completions bash > /etc/bash_completion.d/entra-bundle\n\nExit codes: 0, 2."

@@ -10,6 +10,7 @@ mod datasets;
 mod decrypt;
 mod demo;
 mod export;
+mod doctor;
 mod interrupt;
 mod key;
 mod limits;
@@ -18,7 +19,9 @@ mod network;
 mod on_premises;
 mod opening;
 mod passphrase;
+mod permissions;
 mod places;
+mod plan;
 mod policy;
 mod preview;
 mod prove;
@@ -85,10 +88,14 @@ fn run(ui: Ui, command: &Command) -> Result<u8> {
         Command::Decrypt(args) => decrypt::run(ui, args),
         Command::Demo(args) => demo::run(ui, args),
         Command::Export(args) => export::run(ui, args),
+        Command::Doctor(args) => doctor::run(ui, args),
         Command::Gather(args) => collect::gather(ui, args),
         Command::Info(args) => verify::info(ui, args),
         Command::Key { action } => key::run(ui, action),
         Command::Lookup(args) => lookup::run(ui, args),
+        Command::Permissions(args) => permissions::run(ui, args),
+        Command::Plan(args) => plan::run(ui, args),
+        Command::Profiles => permissions::profiles(ui),
         Command::Policy { action } => policy::run(ui, action),
         Command::Prove(args) => prove::run(ui, args),
         Command::Preview(args) => preview::run(ui, args),

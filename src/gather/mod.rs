@@ -5,6 +5,8 @@
 //! opened again, a unit that was cut short goes on after its cursor.
 
 mod reader;
+pub mod plan;
+pub mod probe;
 pub mod scope;
 pub mod service;
 

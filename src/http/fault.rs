@@ -53,7 +53,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// `Fri, 20 Nov 2026 16:00:00 GMT` (RFC 9110).
-fn date(text: &str) -> Option<jiff::Timestamp> {
+pub(super) fn date(text: &str) -> Option<jiff::Timestamp> {
     let text = text.trim().strip_suffix("GMT")?;
     jiff::fmt::rfc2822::parse(&format!("{text}+0000")).ok().map(|zoned| zoned.timestamp())
 }

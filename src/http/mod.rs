@@ -6,9 +6,11 @@
 
 mod address;
 mod fault;
+mod reach;
 
 pub use address::Address;
 pub use fault::{explain, retry_after};
+pub use reach::{Reached, reach};
 
 use crate::crypto;
 use crate::error::{self, Error, Result};
