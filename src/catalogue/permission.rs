@@ -142,7 +142,7 @@ mod tests {
         let row = |id: &str| Requests::builtin().row(id).unwrap();
         let held = BTreeSet::from(["Directory.Read.All"]);
         assert!(allows(&held, row("groups"), Given::Application));
-        assert!(!allows(&held, row("directory_audits"), Given::Application));
+        assert!(!allows(&held, row("risky_users"), Given::Application));
         assert!(allows(&BTreeSet::from(["AuditLog.Read.All"]), row("directory_audits"), Given::Delegated));
     }
 }

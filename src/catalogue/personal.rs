@@ -52,7 +52,7 @@ impl Catalogue {
         let has = |class: Class| kinds.iter().any(|kind| kind.spec().class == class);
         match () {
             () if has(Class::Euii) => Origin::Identifiable,
-            () if has(Class::Eupi) || has(Class::Quasi) => Origin::Pseudonymous,
+            () if has(Class::Eupi) => Origin::Pseudonymous,
             () => Origin::Impersonal,
         }
     }

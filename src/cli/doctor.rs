@@ -184,7 +184,8 @@ fn permissions(rows: &[&Row], known: &Known) -> Finding {
     if missing.is_empty() {
         return good("permissions", format!("all {} datasets may be read", rows.len()));
     }
-    let lines: Vec<String> = missing.iter().map(|(name, count)| format!("{name} ({count} datasets)")).collect();
+    let lines: Vec<String> =
+        missing.iter().map(|(name, count)| format!("{name} ({count} datasets)")).collect();
     Finding {
         what: "permissions",
         verdict: Verdict::Warning,
@@ -197,7 +198,14 @@ fn licence(rows: &[&Row], known: &Known) -> Finding {
     let most = SignedDuration::from_hours(1);
     let shut = rows.iter().filter(|row| decide(row, known, None, most).licence.is_some()).count();
     let held = match known.licence {
-        None => return Finding { what: "licence", verdict: Verdict::Warning, says: "not known: the subscriptions cannot be read".into(), hint: None },
+        None => {
+            return Finding {
+                what: "licence",
+                verdict: Verdict::Warning,
+                says: "not known: the subscriptions cannot be read".into(),
+                hint: None,
+            };
+        }
         Some(Licence::Free) => "Entra ID Free",
         Some(Licence::P1) => "Entra ID P1",
         Some(Licence::P2 | Licence::Workload) => "Entra ID P2",

@@ -54,11 +54,8 @@ pub fn run(ui: Ui, args: &Permissions) -> Result<u8> {
     };
     if args.manifest {
         let kind = if args.delegated { "Scope" } else { "Role" };
-        let access: Vec<Value> = needed
-            .keys()
-            .flatten()
-            .filter_map(|name| Some(json!({"id": id(name)?, "type": kind})))
-            .collect();
+        let access: Vec<Value> =
+            needed.keys().flatten().filter_map(|name| Some(json!({"id": id(name)?, "type": kind}))).collect();
         let manifest = json!([{"resourceAppId": permission::resource(), "resourceAccess": access}]);
         ui::print(&format!("{manifest:#}\n"))?;
         ui.note(
@@ -66,7 +63,9 @@ pub fn run(ui: Ui, args: &Permissions) -> Result<u8> {
              az ad app permission admin-consent --id APP_ID",
         );
         for name in needed.keys().flatten().filter(|name| id(name).is_none()) {
-            ui.note(&format!("{name} is not in it: its id is not known here, grant it by name in the portal"));
+            ui.note(&format!(
+                "{name} is not in it: its id is not known here, grant it by name in the portal"
+            ));
         }
         return Ok(0);
     }

@@ -70,7 +70,8 @@ pub fn run(ui: Ui, args: &Plan) -> Result<u8> {
                 "personalData": personal(row), "instead": decision.instead.map(|route| json!({"route": route, "steps": route.steps()}))})
         })
         .collect();
-    let document = json!({"tenantLicence": known.licence, "signedIn": known.claims.is_some(), "datasets": listed});
+    let document =
+        json!({"tenantLicence": known.licence, "signedIn": known.claims.is_some(), "datasets": listed});
     ui.result(&document, &text(&rows, &decisions, &known))?;
     Ok(0)
 }
@@ -88,22 +89,24 @@ fn personal(row: &Row) -> Vec<&'static str> {
 
 fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["dataset", "outcome", "records", "requests", "at least", "origin"]);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["dataset", "outcome", "records", "requests", "at least", "origin"]);
     for (row, decision) in rows.iter().zip(decisions) {
         table.add_row([
             decision.dataset.clone(),
-            outcome(decision),
+            outcome(decision, known.claims.is_some()),
             match decision.count {
                 None => "unknown".to_owned(),
                 Some(Count::Counted(records)) => ui::thousands(records),
-                Some(Count::Sampled(records)) => format!("~{} (from the newest hour)", ui::thousands(records)),
+                Some(Count::Sampled(records)) => {
+                    format!("~{} (from the newest hour)", ui::thousands(records))
+                }
             },
             decision.requests.map_or("unknown".to_owned(), ui::thousands),
             decision.seconds.map_or("unknown".to_owned(), duration),
-            serde_json::to_value(Catalogue::builtin().origin_of(&row.id)).map_or_else(
-                |_| String::new(),
-                |origin| origin.as_str().unwrap_or_default().to_owned(),
-            ),
+            serde_json::to_value(Catalogue::builtin().origin_of(&row.id))
+                .map_or_else(|_| String::new(), |origin| origin.as_str().unwrap_or_default().to_owned()),
         ]);
     }
     let mut out = ui::plain(&table);
@@ -140,9 +143,10 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-fn outcome(decision: &Decision) -> String {
+fn outcome(decision: &Decision, signed_in: bool) -> String {
     let mut text = match decision.reason {
-        None => "will be collected".to_owned(),
+        None if signed_in => "will be collected".to_owned(),
+        None => "nothing known against it".to_owned(),
         Some(reason) => format!("skipped: {}", summary::reason(reason)),
     };
     if let Some(permission) = &decision.add_permission {

@@ -4,9 +4,9 @@
 //! A run that is stopped anywhere continues where its last commit was: units that ended are not
 //! opened again, a unit that was cut short goes on after its cursor.
 
-mod reader;
 pub mod plan;
 pub mod probe;
+mod reader;
 pub mod scope;
 pub mod service;
 

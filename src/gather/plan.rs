@@ -122,7 +122,7 @@ pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDurati
         seconds,
         instead: None,
     };
-    if row.absent.iter().any(|cloud| *cloud == known.cloud) {
+    if row.absent.contains(&known.cloud) {
         decision.reason = Some(Reason::Cloud);
         return decision;
     }
@@ -149,7 +149,9 @@ pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDurati
         let reaches = known.now.duration_since(from) > SignedDuration::from_hours(i64::from(days) * 24);
         decision.kept_days = reaches.then_some(days);
     }
-    if is_log(row) && seconds.is_some_and(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX) > most.as_secs()) {
+    if is_log(row)
+        && seconds.is_some_and(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX) > most.as_secs())
+    {
         let fits = matches!(count, Some(Count::Counted(n) | Count::Sampled(n)) if n <= PORTAL_RECORDS);
         decision.instead.get_or_insert(if fits { Route::Portal } else { Route::StorageArchive });
     }

@@ -45,7 +45,8 @@ pub fn ask(graph: &Graph, rows: &[&Row], from: Option<Timestamp>, to: Timestamp)
             let select = row.select.as_ref().map(|_| "id".to_owned());
             plain(Row { top: Some(1), select, expand: None, ..(*row).clone() }, Question::default());
         } else if row.window.is_some() {
-            let question = Question { from: to.checked_sub(SAMPLE).ok(), to: Some(to), conditions: Vec::new() };
+            let question =
+                Question { from: to.checked_sub(SAMPLE).ok(), to: Some(to), conditions: Vec::new() };
             plain((*row).clone(), question);
         } else {
             continue;
@@ -81,8 +82,11 @@ pub fn ask(graph: &Graph, rows: &[&Row], from: Option<Timestamp>, to: Timestamp)
 
 /// The best licence of the subscriptions that are in force.
 fn licence(page: &Page) -> Licence {
-    let records: Vec<Value> =
-        page.records.iter().filter_map(|at| serde_json::from_slice(page.body.get(at.clone())?).ok()).collect();
+    let records: Vec<Value> = page
+        .records
+        .iter()
+        .filter_map(|at| serde_json::from_slice(page.body.get(at.clone())?).ok())
+        .collect();
     let lists = records.iter().filter(|sku| sku["capabilityStatus"] != "Suspended");
     let plans = lists.filter_map(|sku| sku["servicePlans"].as_array()).flatten();
     licence_of(plans.filter_map(|plan| plan["servicePlanName"].as_str()))

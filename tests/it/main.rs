@@ -18,6 +18,7 @@ mod graph;
 mod long;
 mod onprem;
 mod order;
+mod plan;
 mod policy;
 mod pseudonyms;
 mod real_data;

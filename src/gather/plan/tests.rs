@@ -39,7 +39,13 @@ fn permission_and_licence_decide_as_documented() {
         ("provisioning_logs", &[log], Licence::P1, None, None),
         ("risky_users", &["IdentityRiskyUser.Read.All"], Licence::P1, Some(Reason::Licence), None),
         ("risky_users", &["IdentityRiskyUser.Read.All"], Licence::P2, None, None),
-        ("risky_service_principals", &["IdentityRiskyServicePrincipal.Read.All"], Licence::P2, Some(Reason::Licence), None),
+        (
+            "risky_service_principals",
+            &["IdentityRiskyServicePrincipal.Read.All"],
+            Licence::P2,
+            Some(Reason::Licence),
+            None,
+        ),
         ("users", &["Directory.Read.All"], Licence::Free, None, None),
     ] {
         let decision = decide(row(id), &known(permissions, false, Some(licence)), None, MOST);
@@ -68,7 +74,12 @@ fn what_takes_too_long_has_a_better_way() {
     assert_eq!((short.requests, short.seconds, short.instead), (Some(100), Some(200), None));
     let long = at(2_000_000);
     assert_eq!((long.seconds, long.instead), (Some(4_000), Some(Route::StorageArchive)));
-    let quick = decide(row("signins_interactive_user"), &known, Some(Count::Sampled(240_000)), SignedDuration::from_mins(1));
+    let quick = decide(
+        row("signins_interactive_user"),
+        &known,
+        Some(Count::Sampled(240_000)),
+        SignedDuration::from_mins(1),
+    );
     assert_eq!(quick.instead, Some(Route::Portal));
 }
 
@@ -81,7 +92,8 @@ fn retention_cloud_and_delegated_only_are_told() {
     free.from = Some("2026-11-18T00:00:00Z".parse().unwrap());
     assert_eq!(decide(row("directory_audits"), &free, None, MOST).kept_days, None);
 
-    let absent = Requests::builtin().rows().find(|row| row.absent.iter().any(|cloud| cloud == "china")).unwrap();
+    let absent =
+        Requests::builtin().rows().find(|row| row.absent.iter().any(|cloud| cloud == "china")).unwrap();
     let china = Known { cloud: "china".into(), ..known(&[], false, None) };
     assert_eq!(decide(absent, &china, None, MOST).reason, Some(Reason::Cloud));
     let person = Requests::builtin().rows().find(|row| row.delegated_only).unwrap();
