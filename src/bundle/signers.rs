@@ -175,7 +175,7 @@ impl<'a> Signers<'a> {
 }
 
 /// Whether each role can be given to a key of its own.
-pub(super) fn fulfilled<'a>(roles: &[Role], counted: &'a [Counted], used: &mut Vec<&'a str>) -> bool {
+pub(super) fn fulfilled<'a>(roles: &[Role], counted: &[&'a Counted], used: &mut Vec<&'a str>) -> bool {
     let Some((role, rest)) = roles.split_first() else { return true };
     for line in counted.iter().filter(|line| line.role == *role) {
         if !used.contains(&line.fingerprint.as_str()) {

@@ -231,7 +231,15 @@ impl Run<'_> {
     fn demands(&mut self, manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec<Finding>> {
         let mut findings = Findings::default();
         let required = &self.check.trust.demands().require;
-        if !fulfilled(required, counted, &mut Vec::new()) {
+        // An approval of the policy counts for what was made before it ended.
+        let counted: Vec<&Counted> = counted
+            .iter()
+            .filter(|line| match &line.claim {
+                Claim::PolicyApproval(approval) => approval.covers(&manifest.created_at),
+                _ => true,
+            })
+            .collect();
+        if !fulfilled(required, &counted, &mut Vec::new()) {
             let names: Vec<&str> = required.iter().map(|role| role.id()).collect();
             let text = format!("required, each by a key of its own: {}", names.join(", "));
             findings.add(Finding::new(Rule::RoleMissing, text));
@@ -301,8 +309,7 @@ fn bind(manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec
                     && own.policy_sha256 == *policy
             }
             Claim::PolicyApproval(own) => {
-                line.subject == *policy
-                    && own.catalogue_sha256.as_ref().is_none_or(|digest| *digest == manifest.catalogue.sha256)
+                line.subject == *policy && own.catalogue_sha256 == manifest.catalogue.sha256
             }
             Claim::Receipt(own) => own.content_root == *root,
             Claim::Series(own) => own.content_root.as_ref().is_none_or(|own| own == root),

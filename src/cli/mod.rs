@@ -3,6 +3,7 @@
 //! One file per command. Each returns the exit code of a run that did what it should; failures are
 //! [`Error`]s, whose kind decides the code.
 
+mod approval;
 mod args;
 mod collect;
 mod countersign;

@@ -21,6 +21,16 @@ use std::path::{Path, PathBuf};
 /// `policy`.
 #[derive(clap::Subcommand, Debug)]
 pub enum Action {
+    /// Approve a policy: signs its public projection, its private part and the catalogue together.
+    #[command(
+        after_help = "Example: entra-bundle policy sign contoso.json --sign-key officer.key --out contoso.approval.intoto.jsonl\n\nExit codes: 0, 1, 2, 17."
+    )]
+    Sign(Box<super::approval::Sign>),
+    /// Whether an approval still holds for a policy, this program and today.
+    #[command(
+        after_help = "Example: entra-bundle policy check contoso.json contoso.approval.intoto.jsonl --public-key officer.pub.pem\n\nExit codes: 0; 5 it does not hold; 12, 13, 14 signature; 2."
+    )]
+    Check(Box<super::approval::CheckArgs>),
     /// Show a preset or a policy file with all that it inherits.
     #[command(
         after_help = "Example: entra-bundle policy show strict --json > mine.json\n\nExit codes: 0, 2."
@@ -94,6 +104,8 @@ pub fn nonce(policy: &Policy) -> Result<Option<[u8; 32]>> {
 /// Runs `policy`.
 pub fn run(ui: Ui, action: &Action) -> Result<u8> {
     match action {
+        Action::Sign(args) => super::approval::sign(ui, args),
+        Action::Check(args) => super::approval::check(ui, args),
         Action::Show { policy } => show(ui, &load(policy)?),
         Action::Explain { dataset, selector, policy, catalogue: file } => {
             explain(ui, &load(policy)?, dataset, selector.as_deref(), catalogue(file.as_deref())?)

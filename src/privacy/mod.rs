@@ -65,3 +65,4 @@ pub use tally::Tally;
 pub use text::TextEngine;
 pub use token::{Letter, Parts, Pseudonymizer, is_token};
 pub use visit::Visitor;
+pub use vocabulary::stopwords_digest;

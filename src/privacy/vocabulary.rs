@@ -13,6 +13,11 @@ use std::sync::OnceLock;
 
 const STOPWORDS: &str = include_str!("stopwords.txt");
 
+/// SHA-256 of the words that are no names, which an approval of a policy covers.
+pub fn stopwords_digest() -> [u8; 32] {
+    crate::crypto::sha256(STOPWORDS.as_bytes())
+}
+
 fn stopwords() -> &'static HashSet<&'static str, RandomState> {
     static WORDS: OnceLock<HashSet<&'static str, RandomState>> = OnceLock::new();
     WORDS.get_or_init(|| STOPWORDS.lines().collect())

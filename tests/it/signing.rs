@@ -279,3 +279,47 @@ fn one_file_is_proven_without_the_names_of_the_others() {
     machine.file("mixed.json", mixed.to_string());
     assert_eq!(verify("mixed.json", "k.pub.pem").code, Some(11));
 }
+
+#[test]
+fn an_approved_policy_is_shown_by_its_approval() {
+    let machine = Machine::new();
+    sealed(&machine);
+    machine.ok(&["key", "generate", "signing", "--out", "officer.pem"]);
+    machine.file(
+        "own.json",
+        r#"{"schema":"entra-bundle/policy/1","id":"own","version":4,"extends":["builtin:balanced@1"],"recipient":{"text":"Fabrikam"},
+        "kinds":{"job":{"do":"drop","reason":"the works council asked"}}}"#,
+    );
+    let approve = |policy: &str, out: &str, more: &[&str]| {
+        machine.run(&[&["policy", "sign", policy, "--sign-key", "officer.pem", "--out", out], more].concat())
+    };
+    assert_eq!(approve("balanced", "b.txt", &[]).code, Some(2));
+    for policy in ["balanced", "own.json"] {
+        assert_eq!(approve(policy, &format!("{policy}.intoto.jsonl"), &[]).code, Some(0));
+    }
+    assert_eq!(approve("balanced", "ended.intoto.jsonl", &["--valid", "0m"]).code, Some(0));
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let check = |policy: &str, approval: &str, key: &str| {
+        machine
+            .run(&["policy", "check", policy, &format!("{approval}.intoto.jsonl"), "--public-key", key])
+            .code
+    };
+    assert_eq!(check("balanced", "balanced", "officer.pub.pem"), Some(0));
+    assert_eq!(check("own.json", "own.json", "officer.pub.pem"), Some(0));
+    assert_eq!(check("strict", "balanced", "officer.pub.pem"), Some(5));
+    assert_eq!(check("balanced", "own.json", "officer.pub.pem"), Some(5));
+    assert_eq!(check("balanced", "ended", "officer.pub.pem"), Some(5));
+    assert_eq!(check("balanced", "balanced", "k.pub.pem"), Some(13));
+    let changed = std::fs::read_to_string(machine.path("own.json")).unwrap().replace("works", "work");
+    machine.file("own.json", changed);
+    assert_eq!(check("own.json", "own.json", "officer.pub.pem"), Some(5), "the private part counts too");
+
+    for (key, role) in [("k", "collector"), ("officer", "policy-approval")] {
+        let (public, print) = (format!("{key}.pub.pem"), fingerprint(&machine, &format!("{key}.pub.pem")));
+        machine.ok(&["trust", "add", &public, "--role", role, "--customer", key, "--fingerprint", &print]);
+    }
+    machine.ok(&["trust", "require", "policy-approval"]);
+    assert_eq!(machine.run(&["verify", "out/b.zip"]).code, Some(14));
+    machine.ok(&["verify", "out/b.zip", "balanced.intoto.jsonl"]);
+    assert_eq!(machine.run(&["verify", "out/b.zip", "own.json.intoto.jsonl"]).code, Some(12));
+}

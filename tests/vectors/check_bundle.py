@@ -354,7 +354,8 @@ PREDICATES = {
     "privacy-review": ("privacy-review", MANIFEST, {"bundleId", "contentRoot", "policySha256", "decision", "sampled",
                                                     "scanner", "signedAt"}),
     "receipt": ("receipt", MANIFEST, {"contentRoot", "receivedAt"}),
-    "policy-approval": ("policy-approval", POLICY, None),
+    "policy-approval": ("policy-approval", POLICY, {"privateSha256", "policyVersion", "catalogueSha256", "tables",
+                                                     "signedAt", "notAfter"}),
     "series": ("collector", MANIFEST, None),
 }
 
@@ -524,7 +525,7 @@ def bound(line, m):
     elif kind == "receipt":
         base = {"contentRoot": m["hash"]["root"]}
     elif kind == "policy-approval":
-        return subject == m["policy"]["sha256"] and predicate.get("catalogueSha256") in (None, m["catalogue"]["sha256"])
+        return subject == m["policy"]["sha256"] and predicate["catalogueSha256"] == m["catalogue"]["sha256"]
     elif kind != "privacy-review":
         return True
     return all(predicate[name] == value for name, value in base.items())
@@ -602,6 +603,8 @@ def verify(data, trust, detached=()):
         archive = m["hash"]["archive"]
         need(archive == {"size": until, "sha256": hashlib.sha256(data[:until]).hexdigest()}, 11)
         agreement(m, files)
+        counted = [line for line in counted
+                   if line[0] != "policy-approval" or instant(line[1]["notAfter"]) >= instant(m["createdAt"])]
         need(roles_met(trust["policy"]["require"], counted), 14)
         need(m["volume"]["seriesId"] is None, 18)
         return 0

@@ -3,6 +3,7 @@
 //! The signature covers exact bytes, never re-serialised JSON; what is parsed afterwards are the
 //! same bytes that were verified. Key ids in envelopes are hints and decide nothing.
 
+pub mod approval;
 pub mod rotation;
 
 use super::manifest::Manifest;
@@ -183,10 +184,6 @@ pub struct Other {
     pub content_root: Option<String>,
     /// Time by the signer's clock.
     pub signed_at: Option<String>,
-    /// End of an approval.
-    pub not_after: Option<String>,
-    /// Digest of the effective catalogue under an approval.
-    pub catalogue_sha256: Option<String>,
 }
 
 /// What a verified payload says.
@@ -197,7 +194,7 @@ pub enum Claim {
     /// A reviewer approved it.
     PrivacyReview(PrivacyReview),
     /// An officer approved the policy.
-    PolicyApproval(Other),
+    PolicyApproval(approval::Approval),
     /// A recipient got it.
     Receipt(Receipt),
     /// The collector closes a series.
@@ -224,7 +221,8 @@ impl Claim {
             Claim::Collection(collection) => Some(&collection.signed_at),
             Claim::PrivacyReview(review) => Some(&review.signed_at),
             Claim::Receipt(receipt) => Some(&receipt.received_at),
-            Claim::PolicyApproval(other) | Claim::Series(other) => other.signed_at.as_deref(),
+            Claim::PolicyApproval(approval) => Some(&approval.signed_at),
+            Claim::Series(other) => other.signed_at.as_deref(),
             Claim::Unknown => None,
         }
     }
@@ -302,6 +300,9 @@ pub fn claim(payload: &[u8]) -> std::result::Result<(Claim, String), &'static st
         Some("series:1") => Claim::Series(parse(predicate)?),
         _ => return Ok((Claim::Unknown, subject.digest.sha256)),
     };
+    if matches!(&claim, Claim::PolicyApproval(approval) if !approval.is_formed()) {
+        return Err("the predicate is not the one of its type");
+    }
     if subject.name != claim.subject() {
         return Err("the statement has another subject than its type demands");
     }
