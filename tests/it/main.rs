@@ -19,6 +19,8 @@ mod long;
 mod onprem;
 mod order;
 mod policy;
+mod privacy;
+mod proof;
 mod pseudonyms;
 mod real_data;
 mod redaction;
