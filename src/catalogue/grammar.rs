@@ -120,7 +120,7 @@ impl Grammar {
         }
         match self {
             Grammar::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
-            Grammar::Duration => bytes.len() <= 40 && is_duration(value),
+            Grammar::Duration => bytes.len() <= 40 && is_duration(value) && !is_network_address(value),
             Grammar::Guid => {
                 let hex = bytes.iter().filter(|b| b.is_ascii_hexdigit()).count();
                 hex == 32
@@ -142,12 +142,8 @@ impl Grammar {
                         (2..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric())
                     })
             }
-            Grammar::Number => {
-                bytes.len() <= 40
-                    && bytes.iter().any(u8::is_ascii_digit)
-                    && bytes.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b))
-            }
-            Grammar::Timestamp => bytes.len() <= 48 && is_timestamp(value),
+            Grammar::Number => bytes.len() <= 40 && is_number(value),
+            Grammar::Timestamp => bytes.len() <= 48 && is_timestamp(value) && !is_network_address(value),
             Grammar::Token => {
                 bytes.len() == 15
                     && bytes[0].is_ascii_lowercase()
@@ -171,6 +167,7 @@ impl Grammar {
                 bytes.len() <= pattern.max
                     && bytes.iter().any(u8::is_ascii_alphanumeric)
                     && bytes.iter().all(|b| b.is_ascii_alphanumeric() || pattern.also.as_bytes().contains(b))
+                    && !is_network_address(value)
             }
         }
     }
@@ -184,6 +181,36 @@ impl Grammar {
             _ => false,
         }
     }
+}
+
+/// Digits with a sign, one point and an exponent at most: four numbers with points are an address.
+fn is_number(value: &str) -> bool {
+    let (number, exponent) = match value.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, Some(exponent)),
+        None => (value, None),
+    };
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let number = number.strip_prefix(['+', '-']).unwrap_or(number);
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    digits(whole)
+        && digits(part)
+        && !(whole.is_empty() && part.is_empty())
+        && exponent.is_none_or(|exponent| {
+            let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+            !exponent.is_empty() && digits(exponent)
+        })
+}
+
+/// An IP address, or six groups of two hex digits: never a technical code.
+fn is_network_address(value: &str) -> bool {
+    let groups = |separator: char| {
+        let mut count = 0;
+        value.split(separator).all(|group| {
+            count += 1;
+            group.len() == 2 && group.bytes().all(|b| b.is_ascii_hexdigit())
+        }) && count == 6
+    };
+    value.parse::<std::net::IpAddr>().is_ok() || (value.len() == 17 && (groups('-') || groups(':')))
 }
 
 /// `P1DT2H`, `-PT5M`, `01:00:00`, `7.00:00:00`, `0.25`: letters only as units after a number.
@@ -268,6 +295,23 @@ fn among(list: &[String], value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_neither_numbers_nor_codes() {
+        for number in ["0", "-12", "+3.5", "50126", "1e3", "-2.5E-7", ".5"] {
+            assert!(Grammar::Number.fits(number), "{number}");
+        }
+        let code = Grammar::parse("pattern:code").unwrap();
+        for other in ["159.19.253.101", "2a01:db8:7:1::5", "3C-22-FB-01-02-03", "3c:22:fb:01:02:03"] {
+            for grammar in [&Grammar::Number, &code, &Grammar::Duration, &Grammar::Timestamp] {
+                assert!(!grammar.fits(other), "{other}");
+            }
+        }
+        for other in ["1.2.3", "1-2", "e5", "-", ".", "1e"] {
+            assert!(!Grammar::Number.fits(other), "{other}");
+        }
+        assert!(code.fits("AADSTS50126") && code.fits("1.2.840.113549"));
+    }
 
     #[test]
     fn tables_are_sorted() {

@@ -442,6 +442,9 @@ pub struct Verify {
     /// An incomplete bundle is exit 18.
     #[arg(long)]
     pub require_complete: bool,
+    /// Search the content once more for identifying shapes, without any key: exit 5 on findings.
+    #[arg(long)]
+    pub privacy: bool,
     /// List findings of a bundle whose origin is not proven. It still ends in 13 or 14.
     #[arg(long)]
     pub inspect_untrusted: bool,

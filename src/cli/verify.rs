@@ -4,8 +4,9 @@ use super::args::{Info, Unpack, Verify};
 use super::ui::{self, Ui};
 use super::{reading, when};
 use crate::bundle::{self, Check, Manifest, SignerLine, Standing, Verification, Verified};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::event::Outcome;
+use crate::inspect::shapes::{self, Shapes};
 use crate::inspect::summary;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
@@ -42,18 +43,55 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     if let (Some(verified), Some(signer)) = (&found.verified, &signer) {
         args.receipt.write(ui, verified, signer)?;
     }
+    let shapes = match &found.verified {
+        Some(verified) if args.privacy && found.code() == 0 => Some(shapes::check(verified)?),
+        _ => None,
+    };
     if ui.json {
-        ui::print_json(&found.report())?;
+        let mut report = serde_json::to_value(found.report())
+            .map_err(|_| Error::new(error::Kind::Internal, "cannot write the report"))?;
+        if let Some(shapes) = &shapes {
+            report["privacy"] = json!({"shapeClean": shapes.is_clean(), "entries": shapes.entries,
+                "unchecked": shapes.unchecked, "findings": shapes.findings});
+        }
+        ui::print_json(&report)?;
         if let Some(error) = reading::refusal(&found) {
             ui.failure(&error);
         }
     } else {
         ui::print(&text(&found)?)?;
+        if let Some(shapes) = &shapes {
+            ui::print(&privacy(shapes))?;
+        }
         if let Some(error) = reading::refusal(&found) {
             ui.failure(&error);
         }
     }
+    if let Some(shapes) = shapes.filter(|shapes| !shapes.is_clean()) {
+        return Err(Error::new(
+            error::Kind::Privacy,
+            format!("{} kinds of identifying shapes stand in the bundle", shapes.findings.len()),
+        )
+        .hint("do not pass the bundle on; tell its sender the entries that are listed"));
+    }
     Ok(found.code())
+}
+
+/// What the search without a key can say. Never more.
+fn privacy(shapes: &Shapes) -> String {
+    let mut out = String::new();
+    for finding in &shapes.findings {
+        let place = finding.offset.map(|at| format!(", first at byte {at}")).unwrap_or_default();
+        out += &format!("finding   {} in {}: {}{place}\n", finding.what, finding.entry, finding.count);
+    }
+    let verdict = if shapes.is_clean() { "shape-clean" } else { "not shape-clean" };
+    out += &format!(
+        "privacy   {verdict}: {} entries searched without a key; unchecked: {}\n\
+         Shapes only: names, and ids in text, cannot be judged without the directory.\n",
+        ui::thousands(shapes.entries),
+        ui::thousands(shapes.unchecked),
+    );
+    out
 }
 
 fn text(found: &Verification) -> Result<String> {

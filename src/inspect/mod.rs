@@ -6,4 +6,5 @@ mod log_rows;
 pub mod records;
 pub mod reveal;
 pub mod scan;
+pub mod shapes;
 pub mod summary;

@@ -20,6 +20,8 @@ mod onprem;
 mod order;
 mod plan;
 mod policy;
+mod privacy;
+mod proof;
 mod pseudonyms;
 mod real_data;
 mod redaction;
