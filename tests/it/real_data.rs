@@ -30,6 +30,18 @@ fn lines(path: &Path) -> u64 {
     fs::read_to_string(path).unwrap().lines().filter(|line| !line.trim().is_empty()).count() as u64
 }
 
+/// Where hosts go and domains stay, one word can be both; and what stays may be part of a name.
+#[test]
+fn the_preset_that_keeps_most_seals_too() {
+    let Some(shared) = shared::folder("the_preset_that_keeps_most_seals_too") else { return };
+    let data = shared.join("data");
+    let machine = Machine::new();
+    let ran =
+        machine.run(&["collect", "--input", data.to_str().unwrap(), "--policy", "minimal", "--out", "out"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.out.contains("0 known identifiers ("), "{}", ran.out);
+}
+
 #[test]
 fn everything_arrives_or_is_refused_by_name() {
     let Some(shared) = shared::folder("everything_arrives_or_is_refused_by_name") else { return };

@@ -158,6 +158,7 @@ impl Shapes<'_> {
                 if !kept
                     && self.treats(&[Kind::IpAddress])
                     && is_address(bytes, start, end, text)
+                    && !is_reverse_of_ours(bytes, end)
                     && !self.keeps(text)
                 {
                     report(start, Kind::IpAddress.id(), false);
@@ -612,6 +613,16 @@ fn is_private(address: IpAddr) -> bool {
                 || v6.to_ipv4_mapped().is_some_and(|v4| is_private(IpAddr::V4(v4)))
         }
     }
+}
+
+/// Whether digits end inside the reverse name of one of our addresses, whose single hex digits may look
+/// like a quad: `…c.4.0.1.2.e….8.b.d.0.1.0.0.2.ip6.arpa`.
+fn is_reverse_of_ours(bytes: &[u8], end: usize) -> bool {
+    let rest = &bytes[end..];
+    let nibbles = rest.iter().take(64).take_while(|b| b.is_ascii_hexdigit() || **b == b'.').count();
+    let ours =
+        [&b".8.b.d.0.1.0.0.2."[..], b".f.f.f.3."].iter().any(|tail| bytes[..end + nibbles].ends_with(tail));
+    ours && rest[nibbles..].starts_with(b"ip6.arpa")
 }
 
 /// Whether a dotted quad is an address and no version.

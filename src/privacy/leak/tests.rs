@@ -243,3 +243,14 @@ fn awkward_bytes_finish() {
     }
     check.check("x", &mut &[0xff; 70_000][..]).unwrap();
 }
+
+#[test]
+fn the_reverse_name_of_a_pseudonym_is_no_address() {
+    let dictionary = Learner::new().freeze();
+    let check = LeakCheck::new(&dictionary, KindSet::of(&[Kind::IpAddress]), Vec::new());
+    let leaks = |text: &str| check.check("x", &mut text.as_bytes()).map(|leaks| leaks.len()).unwrap_or(99);
+    let name = "a.4.0.1.2.c.2.e.0.0.0.0.0.0.0.0.0.0.0.0.4.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+    assert_eq!(leaks(name), 0);
+    assert_eq!(leaks(&name.replace("8.b.d", "8.b.c")), 1);
+    assert_eq!(leaks("a.94.10.1.2.c"), 1);
+}
