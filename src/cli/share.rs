@@ -46,7 +46,7 @@ pub fn run(ui: Ui, args: &Share) -> Result<u8> {
     let network = args.network.settle()?;
     let address = address(args)?;
     let content = Content::open(&args.bundle)?;
-    let checked = check(&content, args)?;
+    let checked = check(ui, &content, args)?;
     let terminal = Terminal::new(ui);
     ui.note(&format!("sending {} to {}", ui::size(content.size()), address.host()));
     let sent = share::run(&Job {
@@ -71,18 +71,25 @@ pub fn run(ui: Ui, args: &Share) -> Result<u8> {
 /// Only a finished bundle is sent. One in clear is verified in full. One that is encrypted cannot be
 /// read without an identity: that it is a whole age file is all that can be said of it. With one it
 /// is verified as well.
-fn check(content: &Content, args: &Share) -> Result<&'static str> {
+fn check(ui: Ui, content: &Content, args: &Share) -> Result<&'static str> {
     let opening = &args.trust.opening;
     let opens = !opening.identity.is_empty() || opening.passphrase.is_named();
     if content.standing() == Standing::Encrypted && !opens {
         return Ok("encrypted");
     }
-    reading::open(&args.bundle, &own_trust(&args.trust)?).map_err(|error| match error.kind() {
-        error::Kind::Untrusted => {
-            error.hint("name the public key of the key that sealed it: --public-key signing.pub.pem")
+    match reading::open(&args.bundle, &own_trust(&args.trust)?) {
+        Ok(_) => {}
+        // The last of all steps: everything else holds, and volumes are sent one by one.
+        Err(error) if error.kind() == error::Kind::Series => {
+            ui.note("this is one volume of a series: send the others too");
         }
-        _ => error,
-    })?;
+        Err(error) if error.kind() == error::Kind::Untrusted => {
+            return Err(
+                error.hint("name the public key of the key that sealed it: --public-key signing.pub.pem")
+            );
+        }
+        Err(error) => return Err(error),
+    }
     // The file that was verified is the file that is sent: the digest is taken again on the way.
     if Content::open(&args.bundle)?.sha256() != content.sha256() {
         return Err(Error::new(error::Kind::Integrity, "the bundle changed while it was checked"));

@@ -363,4 +363,28 @@ mod tests {
         let _again = Workspace::open(&path, &key).unwrap();
         assert!(!left.exists());
     }
+
+    #[test]
+    fn a_full_disk_ends_the_work_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = workspace(folder.path());
+        let files = || std::fs::read_dir(held.path()).unwrap().count();
+        let before = files();
+        let fill = || -> Result<()> {
+            let mut writer = held.scratch();
+            for number in 0..2_000u32 {
+                writer.push(&number.to_be_bytes(), &record(&"z".repeat(300)))?;
+            }
+            writer.finish().map(drop)
+        };
+        // Behind the header, inside the first chunk and in later ones. (A file without a whole header
+        // holds nothing; the next opening removes it.)
+        for room in [5_000, 70_000, 140_000, 300_000, 500_000] {
+            let error = crate::fault::with_room(room, fill).unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Io);
+            assert_eq!(files(), before, "{room}: a file is left");
+        }
+        fill().unwrap();
+        assert_eq!(files(), before);
+    }
 }

@@ -573,3 +573,20 @@ fn a_proxy_is_used_where_it_is_named_and_never_for_this_machine_by_chance() {
     );
     assert_eq!(ran.code, Some(0), "{}", ran.err);
 }
+
+#[test]
+fn a_volume_of_a_series_is_sent_alone() {
+    let (machine, _) = machine();
+    let key = forge::key(Algorithm::Ed25519);
+    let mut forge = Forge::new();
+    forge.manifest = Box::new(|manifest| {
+        manifest["volume"] = serde_json::json!({"index": 1, "final": false, "count": null,
+            "seriesId": forge::ID, "prevManifestSha256": null});
+    });
+    machine.file("volume.zip", forge.build(&key));
+    machine.file("volume.pub.pem", key.public_pem());
+    let base = ["share", "volume.zip", "--public-key", "volume.pub.pem", "--to-file", "address"];
+    assert_eq!(machine.run(&base).code, Some(5), "not without leave, either");
+    let ran = machine.ok(&[&base[..], &["--allow-plaintext-upload"]].concat());
+    assert!(ran.err.contains("one volume of a series"), "{}", ran.err);
+}
