@@ -19,6 +19,7 @@ use super::spill::{Spill, Waiting};
 use super::trust::Trust;
 use super::verify::verify_medium;
 use super::{attestation, grammar, merkle, recipe};
+use crate::catalogue::Stream;
 use crate::crypto::encryption::{Identities, Recipients};
 use crate::crypto::{self, PublicKey, Sha256, Signer};
 use crate::error::{self, Error, Result};
@@ -87,6 +88,10 @@ pub struct Sealed {
     pub sha256: String,
 }
 
+/// Bytes that an entry costs outside its data: two headers, a line of `SHA256SUMS`, its place in the
+/// manifest without what only parts have. Names come on top.
+const LISTED: u64 = 450;
+
 /// A bundle that is being written.
 pub struct Draft {
     archive: Option<Archive<Sink>>,
@@ -96,6 +101,10 @@ pub struct Draft {
     out: PathBuf,
     force: bool,
     entries: Vec<Entry>,
+    /// The last part of the volume before: numbers go on from there.
+    before: Option<(Stream, u32)>,
+    /// Bytes that manifest, checksums and directory will take for the entries so far.
+    listing: u64,
     last: Option<(u8, String)>,
     indexes: Vec<(String, Waiting)>,
     spill: Option<Spill>,
@@ -135,6 +144,8 @@ impl Draft {
             out: out.to_owned(),
             force,
             entries: Vec::new(),
+            before: None,
+            listing: 0,
             last: None,
             indexes: Vec::new(),
             spill: None,
@@ -166,8 +177,8 @@ impl Draft {
             return Err(internal("the time of a part is not UTC in its fixed form"));
         }
         let PackedPart { stream, layout, content, index, rows } = part;
-        let number = match self.entries.last().and_then(|entry| entry.part.as_ref()) {
-            Some(last) if last.source == stream.source && last.dataset == stream.dataset => last.number + 1,
+        let number = match self.last_part() {
+            Some((last, number)) if last == stream => number + 1,
             _ => 0,
         };
         if number > path::LAST_PART {
@@ -179,6 +190,8 @@ impl Draft {
         if let (Some(index), Some(path)) = (index, place.index_path()) {
             self.park(path, index)?;
         }
+        // The learned names and their datasets stand on every part.
+        self.listing += 400 + about.learned.from.iter().map(|from| from.len() as u64 + 16).sum::<u64>();
         if let Some(entry) = self.entries.last_mut() {
             entry.rows = (layout != crate::catalogue::Layout::Xml).then_some(rows);
             entry.part = Some(PartEntry {
@@ -192,6 +205,37 @@ impl Draft {
             });
         }
         Ok(path)
+    }
+
+    fn last_part(&self) -> Option<(Stream, u32)> {
+        match self.entries.last().and_then(|entry| entry.part.as_ref()) {
+            Some(last) => Some((Stream::new(last.source, &last.dataset), last.number)),
+            None => self.before.clone(),
+        }
+    }
+
+    /// Whether it holds a part.
+    pub(super) fn has_parts(&self) -> bool {
+        self.entries.iter().any(|entry| entry.part.is_some())
+    }
+
+    /// Reads the finished file back with this many threads.
+    pub(super) fn read_back_with(&mut self, workers: usize) {
+        self.workers = workers;
+    }
+
+    /// Goes on with the numbers of parts where another volume ends.
+    pub(super) fn follow(&mut self, other: &Draft) {
+        self.before = other.last_part();
+    }
+
+    /// Bytes that the archive would have if it were closed now, without `meta/` and with the part, if
+    /// any: an upper bound.
+    pub(super) fn projected(&self, part: Option<&PackedPart>) -> u64 {
+        let written = self.archive.as_ref().map_or(0, |archive| archive.so_far().0);
+        let waiting: u64 = self.indexes.iter().map(|(_, index)| index.length() + LISTED).sum();
+        let next = part.map_or(0, |part| part.footprint() + 3 * LISTED);
+        written + waiting + self.listing + next
     }
 
     /// Appends one of our own files below `meta/`, in ascending order of paths. Indexes of parts
@@ -223,11 +267,26 @@ impl Draft {
     /// Writes checksums, manifest and signature, reads everything back, and gives the file its name.
     ///
     /// `inspect` sees names and bytes of what is still to come, before it is appended: the entry names
-    /// (as `entry names`), `SHA256SUMS`, `manifest.json`, the signed statement and its envelope line
+    /// (as `entry names`), `SHA256SUMS`, `manifest.json`, the signed statements and their envelope lines
     /// (both as `attestations.intoto.jsonl`). Its error ends the sealing; nothing is left behind.
     pub fn seal(
         mut self,
         facts: ManifestFacts,
+        signer: &dyn Signer,
+        inspect: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
+    ) -> Result<Sealed> {
+        let sealed = self.complete(facts, Volume::single(), &[], signer, inspect)?;
+        self.publish()?;
+        Ok(sealed)
+    }
+
+    /// All of [`Draft::seal`] but the name. `before` are the digests of the manifests of a series so
+    /// far; the last volume signs them with its own.
+    pub(super) fn complete(
+        &mut self,
+        facts: ManifestFacts,
+        volume: Volume,
+        before: &[String],
         signer: &dyn Signer,
         inspect: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
     ) -> Result<Sealed> {
@@ -245,24 +304,43 @@ impl Draft {
         )?;
 
         let created_at = facts.created_at.clone();
-        let manifest = self.manifest(facts)?;
+        let manifest = self.manifest(facts, volume)?;
         manifest.check().map_err(|findings| refused("the manifest is not valid", &findings))?;
         let bytes = Statement::of(&manifest)?;
         inspect(path::MANIFEST, bytes.bytes())?;
         let predicate = attestation::Collection::of(&manifest, &created_at);
-        let signed = attestation::sign_collection(bytes.bytes(), &predicate, signer)?;
-        inspect(path::ATTESTATIONS, signed.payload.bytes())?;
-        inspect(path::ATTESTATIONS, signed.line.bytes())?;
+        let mut signed = vec![attestation::sign_collection(bytes.bytes(), &predicate, signer)?];
+        if let (Some(series), Some(count)) = (&manifest.volume.series_id, manifest.volume.count) {
+            let mut manifests = before.to_vec();
+            manifests.push(crypto::hex(&crypto::sha256(bytes.bytes())));
+            let (series_id, signed_at) = (series.clone(), created_at);
+            let series = attestation::Series { series_id, count, manifests, signed_at };
+            signed.push(attestation::sign_series(bytes.bytes(), &series, signer)?);
+        }
+        let mut lines = Vec::new();
+        for one in signed {
+            inspect(path::ATTESTATIONS, one.payload.bytes())?;
+            inspect(path::ATTESTATIONS, one.line.bytes())?;
+            lines.push(Ok(one.line));
+        }
 
         self.put_last(path::MANIFEST, bytes.bytes())?;
-        self.put_last(path::ATTESTATIONS, Statement::lines([Ok(signed.line)])?.bytes())?;
+        self.put_last(path::ATTESTATIONS, Statement::lines(lines)?.bytes())?;
         let archive = self.archive.take().ok_or_else(|| internal("the draft is closed"))?;
         let sink = archive.finish()?.finish()?;
         sink.sync()?;
         drop(sink);
         let (size, sha256) = self.reread(&manifest, signer)?;
-        self.publish()?;
-        Ok(Sealed { path: self.out, manifest, size, sha256 })
+        Ok(Sealed { path: self.out.clone(), manifest, size, sha256 })
+    }
+
+    /// Gives the file another name than the one it was created for, when it is published.
+    pub(super) fn rename(&mut self, out: &Path) -> Result<()> {
+        if !self.force && out.symlink_metadata().is_ok() {
+            return Err(exists());
+        }
+        self.out = out.to_owned();
+        Ok(())
     }
 
     fn put(&mut self, name: &str, packed: &Packed, media_type: &str) -> Result<()> {
@@ -280,6 +358,7 @@ impl Draft {
         }
         self.archive.as_mut().ok_or_else(|| internal("the draft is closed"))?.append(name, packed)?;
         self.last = Some(key);
+        self.listing += LISTED + 4 * name.len() as u64;
         self.entries.push(Entry {
             path: name.to_owned(),
             size: packed.size(),
@@ -321,7 +400,7 @@ impl Draft {
         self.entries.iter().map(|entry| format!("{}  {}\n", entry.sha256, entry.path)).collect()
     }
 
-    fn manifest(&mut self, facts: ManifestFacts) -> Result<Manifest> {
+    fn manifest(&mut self, facts: ManifestFacts, volume: Volume) -> Result<Manifest> {
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         let policy = entries
@@ -334,7 +413,7 @@ impl Draft {
         let mut manifest = Manifest {
             schema: SCHEMA.to_owned(),
             bundle_id,
-            volume: Volume::single(),
+            volume,
             tool: facts.tool,
             created_at: facts.created_at,
             tenant: facts.tenant,
@@ -378,7 +457,12 @@ impl Draft {
         let size = file.metadata().map_err(failed)?.len();
         let key = PublicKey::from_spki(&signer.spki())?;
         let trust = Trust::from_public_key(key);
-        let check = Check { workers: self.workers, identities: self.own.clone(), ..Check::new(trust) };
+        let check = Check {
+            workers: self.workers,
+            identities: self.own.clone(),
+            of_series: true,
+            ..Check::new(trust)
+        };
         let outcome = verify_medium(Arc::new(file.try_clone().map_err(failed)?), &check)?;
         if outcome.code() != 0 || outcome.manifest.as_deref() != Some(manifest) {
             return Err(refused("the bundle that was written does not verify", &outcome.findings));
@@ -398,7 +482,8 @@ impl Draft {
         Ok((size, crypto::hex(&digest.finish())))
     }
 
-    fn publish(&mut self) -> Result<()> {
+    /// Gives the file its name.
+    pub(super) fn publish(&mut self) -> Result<()> {
         let failed = |e: io::Error| {
             if e.kind() == io::ErrorKind::AlreadyExists {
                 exists()

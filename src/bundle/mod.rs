@@ -23,6 +23,7 @@ pub mod path;
 pub mod profile;
 pub mod proof;
 mod recipe;
+mod series;
 mod signers;
 mod sink;
 mod spill;
@@ -31,6 +32,7 @@ mod tests;
 pub mod trust;
 mod verified;
 mod verify;
+mod volumes;
 
 pub use content::IndexLine;
 pub use draft::{Draft, ManifestFacts, PartFacts, Sealed};
@@ -41,9 +43,11 @@ pub use outcome::{Check, Report, SignerLine, Standing, Verification};
 pub use part::{PART_BYTES, PackedPart, PackedStatement, PartWriter, StatementWriter};
 pub use profile::Limits;
 pub use recipe::README;
+pub use series::verify_all;
 pub use trust::{Role, Trust};
 pub use verified::{Line, Records, Verified};
 pub use verify::{verify, verify_medium};
+pub use volumes::{OwnFile, Statements, Volumes, footprint, is_volume_name};
 
 /// The file name of a bundle: `entra-bundle-<id>.zip`. It names no tenant.
 pub fn file_name(bundle_id: &str) -> String {

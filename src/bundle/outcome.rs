@@ -34,6 +34,8 @@ pub struct Check {
     pub inspect_untrusted: bool,
     /// An incomplete bundle does not verify.
     pub require_complete: bool,
+    /// It is one volume of several; whether they belong together is checked by the caller.
+    pub of_series: bool,
     /// Threads that read entries.
     pub workers: usize,
 }
@@ -52,6 +54,7 @@ impl Check {
             now: None,
             inspect_untrusted: false,
             require_complete: false,
+            of_series: false,
             workers: 1,
         }
     }
@@ -93,6 +96,7 @@ pub struct SignerLine {
 }
 
 /// The outcome of a verification.
+#[derive(Default)]
 pub struct Verification {
     /// The bundle, ready to be read: only if everything holds.
     pub verified: Option<Verified>,

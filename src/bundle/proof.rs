@@ -88,6 +88,10 @@ impl Checked {
 impl Verified {
     /// The proof of an entry that the manifest lists.
     pub fn prove(&self, name: &str) -> Result<Proof> {
+        // In a series the volume that holds the entry proves it; what all hold, the last one.
+        if let Some(volume) = self.volumes().iter().rev().find(|one| one.manifest().entry(name).is_some()) {
+            return volume.prove(name);
+        }
         let manifest = self.manifest();
         let index = manifest.entries.iter().position(|entry| entry.path == name).ok_or_else(|| {
             Error::usage("the manifest lists no entry of this name").hint(

@@ -26,6 +26,13 @@ pub(super) struct Waiting {
     parked: Parked,
 }
 
+impl Waiting {
+    /// Bytes that the entry takes at most.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
 impl Spill {
     /// A new file in `folder`.
     pub(super) fn new(folder: &Path) -> Result<Self> {

@@ -1,5 +1,7 @@
 //! Tests of the whole line: write, verify, read, unpack.
 
+mod volumes;
+
 use super::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
 use super::*;
 use crate::catalogue::{Layout, Source, Stream};

@@ -22,6 +22,8 @@ pub struct Verified {
     medium: Arc<dyn Medium>,
     structure: Structure,
     manifest: Arc<Manifest>,
+    /// All volumes of a series in their order, the last one too; empty for a bundle that stands alone.
+    volumes: Vec<Verified>,
 }
 
 /// Longest record that [`Verified::records`] gives.
@@ -29,7 +31,7 @@ pub const RECORD_BYTES: u64 = 64 << 20;
 
 impl Verified {
     pub(super) fn new(medium: Arc<dyn Medium>, structure: Structure, manifest: Arc<Manifest>) -> Self {
-        Verified { medium, structure, manifest }
+        Verified { medium, structure, manifest, volumes: Vec::new() }
     }
 
     pub(super) fn structure(&self) -> &Structure {
@@ -40,14 +42,45 @@ impl Verified {
         &*self.medium
     }
 
-    /// The signed inventory.
+    /// Volumes of one series, in their order, as one bundle. The caller has held them against each other.
+    pub(super) fn join(volumes: Vec<Verified>) -> Option<Self> {
+        let last = volumes.last()?;
+        let mut manifest = (*last.manifest).clone();
+        for volume in volumes.iter().rev().skip(1) {
+            manifest
+                .entries
+                .extend(volume.manifest.entries.iter().filter(|entry| common(&entry.path)).cloned());
+        }
+        manifest.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        manifest.totals.entries = manifest.entries.len() as u64;
+        manifest.totals.raw_bytes = manifest.entries.iter().map(|entry| entry.size).sum();
+        manifest.totals.rows = manifest.entries.iter().filter_map(|entry| entry.rows).sum();
+        let (medium, structure) = (Arc::clone(&last.medium), last.structure.clone());
+        Some(Verified { medium, structure, manifest: Arc::new(manifest), volumes })
+    }
+
+    /// The volumes of a series in their order, each as a bundle of its own; none for a bundle that
+    /// stands alone.
+    pub fn volumes(&self) -> &[Verified] {
+        &self.volumes
+    }
+
+    pub(super) fn shared_manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.manifest)
+    }
+
+    /// The signed inventory. Of a series: that of the last volume, with the parts of all volumes and
+    /// totals over them; root and digests are those of the last volume, see [`Verified::volumes`].
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Names of all entries in the order of the archive.
+    /// Names of all entries in the order of the archive; of a series, the parts of the other volumes first.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
-        self.structure.entries.iter().map(|slot| slot.name.as_str())
+        let earlier = self.volumes.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        let parts = earlier.iter().flat_map(|volume| volume.structure.entries.iter());
+        let parts = parts.filter(|slot| common(&slot.name));
+        parts.chain(&self.structure.entries).map(|slot| slot.name.as_str())
     }
 
     /// The parts in the order of the manifest.
@@ -57,6 +90,11 @@ impl Verified {
 
     /// The bytes of an entry as a stream. Memory is bounded; the digest is compared at the end.
     pub fn reader(&self, name: &str) -> Result<EntryReader> {
+        if common(name)
+            && let Some(volume) = self.volumes.iter().find(|volume| volume.structure.entry(name).is_some())
+        {
+            return volume.reader(name);
+        }
         let slot =
             self.structure.entry(name).ok_or_else(|| Error::usage("the bundle has no entry of this name"))?;
         let digest = self.manifest.entry(name).and_then(|entry| grammar::digest(&entry.sha256));
@@ -82,7 +120,7 @@ impl Verified {
         Ok(Records { reader, index, at: 0, layout: place.layout, ended: false })
     }
 
-    /// Unpacks everything into `to`, which must not exist. The files appear at once, by the rename of
+    /// Unpacks everything into `to`, which must not exist; a series into a folder for each volume. The files appear at once, by the rename of
     /// a finished folder; after an error nothing is left.
     pub fn unpack(&self, to: &Path) -> Result<()> {
         let failed = |e| Error::io("cannot unpack the bundle", e);
@@ -96,8 +134,13 @@ impl Verified {
         let mut prefix = name.to_owned();
         prefix.push(".partial-");
         let staging = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(failed)?;
-        for slot in &self.structure.entries {
-            self.unpack_entry(&slot.name, staging.path())?;
+        if self.volumes.is_empty() {
+            self.unpack_entries(staging.path())?;
+        }
+        for volume in &self.volumes {
+            let folder = staging.path().join(format!("vol{:02}", volume.manifest.volume.index));
+            private_folder(&folder).map_err(failed)?;
+            volume.unpack_entries(&folder)?;
         }
         sync_folders(staging.path()).map_err(failed)?;
         let staging = staging.keep();
@@ -108,6 +151,10 @@ impl Verified {
         sync_folder(parent).map_err(failed)
     }
 
+    fn unpack_entries(&self, root: &Path) -> Result<()> {
+        self.structure.entries.iter().try_for_each(|slot| self.unpack_entry(&slot.name, root))
+    }
+
     fn unpack_entry(&self, name: &str, root: &Path) -> Result<()> {
         let failed = |e| Error::io("cannot unpack the bundle", e);
         path::check(name.as_bytes()).map_err(|why| Error::new(error::Kind::NotABundle, why))?;
@@ -116,10 +163,7 @@ impl Verified {
         while let Some(component) = components.next() {
             target.push(component);
             if components.peek().is_some() {
-                let mut builder = DirBuilder::new();
-                #[cfg(unix)]
-                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-                match builder.create(&target) {
+                match private_folder(&target) {
                     Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed(e)),
                     _ => {}
                 }
@@ -133,6 +177,18 @@ impl Verified {
         io::copy(&mut self.reader(name)?, &mut file).map_err(unreadable)?;
         file.sync_all().map_err(failed)
     }
+}
+
+/// Whether the volumes of a series hold entries of this name side by side: parts and their indexes.
+fn common(name: &str) -> bool {
+    name.starts_with("data/") || name.starts_with("meta/index/")
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Renames without replacing. A folder replaces an empty folder on Unix, which holds nothing to lose.

@@ -279,8 +279,8 @@ impl Run<'_> {
     fn series(&mut self, manifest: &Manifest) -> std::result::Result<(), Vec<Finding>> {
         let mut findings = Findings::default();
         let volume = &manifest.volume;
-        if volume.series_id.is_some() && !(volume.last && volume.index == 1) {
-            let text = "a volume of a series whose other volumes are not here";
+        if !self.check.of_series && volume.series_id.is_some() && !(volume.last && volume.index == 1) {
+            let text = "a volume of a series whose other volumes are not here: give them all, or the folder that holds them";
             findings.add(Finding::new(Rule::Series, text));
         }
         if manifest.completeness.status == Status::Incomplete {
@@ -312,7 +312,11 @@ fn bind(manifest: &Manifest, counted: &[Counted]) -> std::result::Result<(), Vec
                 line.subject == *policy && own.catalogue_sha256 == manifest.catalogue.sha256
             }
             Claim::Receipt(own) => own.content_root == *root,
-            Claim::Series(own) => own.content_root.as_ref().is_none_or(|own| own == root),
+            // Whether the volumes are those is for whoever has them all.
+            Claim::Series(own) => {
+                manifest.volume.series_id.as_ref() == Some(&own.series_id)
+                    && manifest.volume.count == Some(own.count)
+            }
             Claim::Unknown => true,
         };
         if !bound {

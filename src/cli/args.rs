@@ -341,6 +341,9 @@ pub struct Sealing {
     /// File that ends in .zip (.zip.age if encrypted), or folder in which the bundle gets its own name.
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub out: PathBuf,
+    /// Make volumes of at most this size, each a signed bundle of its own: 500MiB, 25MB. At least 1MiB.
+    #[arg(long, value_name = "SIZE", value_parser = super::when::size)]
+    pub max_volume: Option<u64>,
     /// Replace an existing output file.
     #[arg(long)]
     pub force: bool,
@@ -419,7 +422,7 @@ pub struct Trusting {
 /// `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// The bundle, and detached attestations (files that end in .intoto.jsonl).
+    /// The bundle (all volumes of a series, or their folder), and detached attestations (files that end in .intoto.jsonl).
     #[arg(required_unless_present = "entry", value_name = "BUNDLE")]
     pub paths: Vec<PathBuf>,
     /// Instead of a bundle: one file of it, held against its proof.
@@ -455,7 +458,7 @@ pub struct Verify {
 /// `unpack`.
 #[derive(Args, Debug)]
 pub struct Unpack {
-    /// The bundle.
+    /// The bundle, or the folder that holds the volumes of one.
     pub bundle: PathBuf,
     /// Folder to make; must not exist.
     #[arg(long, value_name = "DIR")]
@@ -467,7 +470,7 @@ pub struct Unpack {
 /// `info`.
 #[derive(Args, Debug)]
 pub struct Info {
-    /// The bundle.
+    /// The bundle, or the folder that holds the volumes of one.
     pub bundle: PathBuf,
     /// Only what is missing, and why.
     #[arg(long)]
@@ -492,7 +495,7 @@ pub enum Format {
 /// `records`.
 #[derive(Args, Debug)]
 pub struct Records {
-    /// The bundle.
+    /// The bundle, or the folder that holds the volumes of one.
     pub bundle: PathBuf,
     #[command(flatten)]
     pub trust: Trusting,

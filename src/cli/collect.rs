@@ -6,9 +6,10 @@ use super::recipients::{self, Chosen};
 use super::ui::{self, Terminal, Ui};
 use super::workspaces::{self, Held};
 use super::{interrupt, on_premises, places, policy, tenant, when};
-use crate::bundle::{self, Draft};
+use crate::bundle::{self, Volumes};
 use crate::catalogue::Catalogue;
-use crate::crypto::{self, Signer as _, encryption};
+use crate::crypto::encryption::{self, Recipients};
+use crate::crypto::{self, Signer as _};
 use crate::error::{self, Error, Result};
 use crate::event::Outcome;
 use crate::gather::scope::{Axis, Scope};
@@ -38,7 +39,7 @@ pub fn run(ui: Ui, args: &Collect) -> Result<u8> {
 pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let now = Timestamp::now();
     let input = on_premises::resolve(ui, &args.input, window(&args.input, now)?.0)?;
-    let setup = Setup::new(ui, &args.sealing)?;
+    let mut setup = Setup::new(ui, &args.sealing)?;
     let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref(), &input.input)?;
     let mut held = begin(&input, &args.spool, now)?;
     let gathered = gather_into(ui, &input, &mut held)?;
@@ -99,13 +100,16 @@ pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
 
 /// Runs `seal`.
 pub fn seal(ui: Ui, args: &Seal) -> Result<u8> {
-    let setup = Setup::new(ui, &args.sealing)?;
+    let mut setup = Setup::new(ui, &args.sealing)?;
     let draft = setup.draft(&args.sealing, Some(&args.workspace), &[])?;
     let held = workspaces::open_held(&args.workspace)?;
     let finished = finish(ui, setup, draft, held, true, Timestamp::now())?;
     ui.result(&finished.json(), &finished.text())?;
     Ok(finished.code)
 }
+
+/// Smallest volume that may be asked for, in bytes: room for an account of the collection and a part.
+const LEAST_VOLUME: u64 = 1 << 20;
 
 /// All that sealing needs, settled and checked before the long work starts.
 struct Setup {
@@ -115,7 +119,10 @@ struct Setup {
     key: IncidentKey,
     key_file: PathBuf,
     signing: Signing,
-    encryption: Option<Chosen>,
+    /// Taken when the output is opened.
+    recipients: Option<Recipients>,
+    /// File of the passphrase that was made.
+    passphrase_file: Option<PathBuf>,
     case: Option<String>,
     workers: usize,
     bundle_id: String,
@@ -131,7 +138,11 @@ impl Setup {
                 .hint("letters, digits, `.`, `_` and `-`, at most 64"));
         }
         let bundle_id = bundle::new_bundle_id()?;
-        let encryption = recipients::choose(ui, &args.encrypting, &bundle_id)?;
+        let chosen = recipients::choose(ui, &args.encrypting, &bundle_id)?;
+        let (recipients, passphrase_file) = match chosen {
+            Some(Chosen { recipients, passphrase }) => (Some(recipients), passphrase),
+            None => (None, None),
+        };
         let signing = key::signing(ui, args.sign_key.as_deref(), args.sign_key_passphrase.from())?;
         let (key, key_file) = key::incident(ui, args.key.as_deref())?;
         let workers = match args.workers {
@@ -139,7 +150,8 @@ impl Setup {
             None => std::thread::available_parallelism().map_or(2, usize::from).min(16),
         };
         Ok(Setup {
-            encryption,
+            recipients,
+            passphrase_file,
             policy,
             rules,
             nonce,
@@ -153,8 +165,11 @@ impl Setup {
     }
 
     /// Opens the output, so that a wrong path fails in the first second.
-    fn draft(&self, args: &Sealing, workspace: Option<&Path>, inputs: &[PathBuf]) -> Result<Draft> {
-        let recipients = self.encryption.as_ref().map(|chosen| &chosen.recipients);
+    fn draft(&mut self, args: &Sealing, workspace: Option<&Path>, inputs: &[PathBuf]) -> Result<Volumes> {
+        let recipients = self.recipients.take();
+        if args.max_volume.is_some_and(|most| most < LEAST_VOLUME) {
+            return Err(Error::usage("--max-volume is at least 1MiB"));
+        }
         let name = args.out.to_string_lossy().to_ascii_lowercase();
         let (in_clear, encrypted) = (name.ends_with(".zip"), name.ends_with(".zip.age"));
         if (in_clear && recipients.is_some()) || (encrypted && recipients.is_none()) {
@@ -195,7 +210,7 @@ impl Setup {
             }
         }
         remove_stale(&folder);
-        Draft::create_for(&file, args.force, recipients)
+        Ok(Volumes::create(&file, args.force, recipients, args.max_volume)?.with_workers(self.workers))
     }
 }
 
@@ -462,7 +477,14 @@ fn listing_of_refused(held: &Held) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Timestamp) -> Result<Finished> {
+fn finish(
+    ui: Ui,
+    setup: Setup,
+    volumes: Volumes,
+    held: Held,
+    keep: bool,
+    now: Timestamp,
+) -> Result<Finished> {
     let names = Pseudonymizer::new(&setup.key)?.watched(TokenWatch::default());
     let terminal = Terminal::new(ui);
     let job = seal::Job {
@@ -487,7 +509,7 @@ fn finish(ui: Ui, setup: Setup, draft: Draft, held: Held, keep: bool, now: Times
         observer: &terminal,
         stop: interrupt::flag(),
     };
-    let done = match seal::run(&job, &held.workspace, draft) {
+    let done = match seal::run(&job, &held.workspace, volumes) {
         Ok(seal::Outcome::Sealed(done)) => done,
         Ok(seal::Outcome::Leaks(leaks)) => {
             let report = places::state()?.join(format!("leak-report-{}.json", setup.bundle_id));
@@ -543,6 +565,21 @@ impl Finished {
         self
     }
 
+    fn intended(&self) -> &[String] {
+        self.done.sealed.last().map_or(&[], |one| &one.manifest.intended_recipients)
+    }
+
+    /// The bundle as an argument of other commands: its path, or a pattern for the volumes of a series.
+    pub fn path(&self) -> String {
+        match &self.done.sealed[..] {
+            [one] => one.path.display().to_string(),
+            all => all
+                .first()
+                .map(|one| one.path.display().to_string().replace(".vol01.", ".vol*."))
+                .unwrap_or_default(),
+        }
+    }
+
     fn algorithm(&self) -> &'static str {
         match self.setup.signing.key.algorithm() {
             crypto::Algorithm::Ed25519 => "ed25519",
@@ -555,24 +592,31 @@ impl Finished {
         let (setup, done) = (&self.setup, &self.done);
         let print = ui::grouped(&crypto::fingerprint(&setup.signing.key.spki()));
         let short = format!("{} … {}", &print[..9], &print[print.len() - 9..]);
-        let (path, program) = (done.sealed.path.display(), ui::program());
+        let (path, program) = (self.path(), ui::program());
         let public = setup.signing.public.as_deref().unwrap_or(Path::new("signing.pub.pem"));
-        let (encrypted, open) = match &setup.encryption {
-            None => (String::new(), ""),
-            Some(Chosen { passphrase: Some(file), .. }) => {
-                let text = format!(
-                    "encrypted with ten words in {} (tell them to support by another way)\n",
-                    file.display()
-                );
-                (text, " --passphrase-ask")
-            }
-            Some(Chosen { recipients, .. }) if recipients.names() == [encryption::PASSPHRASE] => {
-                ("encrypted with your passphrase\n".to_owned(), " --passphrase-ask")
-            }
-            Some(Chosen { recipients, .. }) => {
-                (format!("encrypted to {}\n", recipients.names().join(" and ")), " --identity FILE")
-            }
+        let to = self.intended();
+        let (encrypted, open) = if to.is_empty() {
+            (String::new(), "")
+        } else if let Some(file) = &setup.passphrase_file {
+            let file = file.display();
+            (
+                format!("encrypted with ten words in {file} (tell them to support by another way)\n"),
+                " --passphrase-ask",
+            )
+        } else if to == [encryption::PASSPHRASE] {
+            ("encrypted with your passphrase\n".to_owned(), " --passphrase-ask")
+        } else {
+            (format!("encrypted to {}\n", to.join(" and ")), " --identity FILE")
         };
+        let files: Vec<String> = done
+            .sealed
+            .iter()
+            .map(|one| {
+                let sha256 = one.sha256.get(..16).unwrap_or_default();
+                format!("{}   {}   sha256 {sha256}…", one.path.display(), ui::size(one.size))
+            })
+            .collect();
+        let files = files.join("\n          ");
         let [complete, partial, skipped] = done.datasets;
         let mut datasets = format!("{complete} complete");
         for (count, word) in [(partial, "partial"), (skipped, "skipped")] {
@@ -588,15 +632,13 @@ impl Finished {
                 &format!(" ({program} info {path} --missing --public-key {} tells why)", public.display());
         }
         format!(
-            "bundle    {path}   {}   sha256 {}…\n\
+            "bundle    {files}\n\
              signed    {} sha256:{short}   (give this fingerprint to support by another way)\n\
              {encrypted}policy    {}   {}\n\
              records   {} in {} parts; {} members dropped that no row of the catalogue covers\n\
              datasets  {datasets}\n\
              key       {} stays with you: it alone turns pseudonyms back. Do not send it.\n\
              next      {program} verify {path} --public-key {}{open}\n",
-            ui::size(done.sealed.size),
-            &done.sealed.sha256[..16],
             self.algorithm(),
             setup.policy.title(),
             summary::learned(done.learned, &done.learned_from),
@@ -612,10 +654,21 @@ impl Finished {
     pub fn json(&self) -> serde_json::Value {
         let (setup, done) = (&self.setup, &self.done);
         let [complete, partial, skipped] = done.datasets;
+        let last = done.sealed.last();
+        let volumes: Vec<_> = if done.sealed.len() < 2 {
+            Vec::new()
+        } else {
+            done.sealed
+                .iter()
+                .map(|one| json!({"file": one.path, "bytes": one.size, "sha256": one.sha256}))
+                .collect()
+        };
         json!({
-            "bundle": &done.sealed.path, "bundleId": setup.bundle_id, "bytes": done.sealed.size,
-            "sha256": done.sealed.sha256, "intendedRecipients": done.sealed.manifest.intended_recipients,
-            "passphraseFile": setup.encryption.as_ref().and_then(|chosen| chosen.passphrase.as_ref()), "contentRoot": done.sealed.manifest.hash.root,
+            "bundle": last.map(|one| &one.path), "bundleId": setup.bundle_id,
+            "bytes": done.sealed.iter().map(|one| one.size).sum::<u64>(),
+            "sha256": last.map(|one| &one.sha256), "volumes": volumes,
+            "intendedRecipients": self.intended(), "passphraseFile": setup.passphrase_file,
+            "contentRoot": last.map(|one| &one.manifest.hash.root),
             "signer": {"algorithm": self.algorithm(), "fingerprint": crypto::fingerprint(&setup.signing.key.spki())},
             "policy": setup.policy.title(), "knownIdentifiers": 0,
             "learned": {"names": done.learned, "from": done.learned_from},

@@ -63,6 +63,9 @@ pub fn run(ui: Ui, args: &Countersign) -> Result<u8> {
     let signer = key::named(&args.sign_key, args.passphrase.from())?;
     let check = reading::check(&args.trust)?;
     let bundle = reading::open(&args.bundle, &args.trust)?;
+    if args.embed {
+        embeddable(&args.bundle, &bundle)?;
+    }
     independent(&bundle, &signer)?;
     let decision = decision::of(&bundle)?;
     let scanned = decision.scan(&bundle)?;
@@ -107,6 +110,17 @@ pub fn run(ui: Ui, args: &Countersign) -> Result<u8> {
         ),
     )?;
     Ok(0)
+}
+
+/// A copy of an encrypted bundle would be in clear, and a series is more than one file.
+fn embeddable(path: &Path, bundle: &Verified) -> Result<()> {
+    let encrypted = std::fs::File::open(path).and_then(|file| bundle::encrypted::is_encrypted(&file));
+    let encrypted = encrypted.map_err(|e| Error::io("cannot read the bundle", e));
+    if !bundle.volumes().is_empty() || encrypted? {
+        return Err(Error::usage("a signature cannot be embedded into an encrypted bundle or into volumes")
+            .hint("leave --embed out: the signature beside the bundle says the same"));
+    }
+    Ok(())
 }
 
 /// `<bundle>.<what>.intoto.jsonl`, beside the bundle.

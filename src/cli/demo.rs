@@ -12,7 +12,7 @@ use crate::demo::tenant::{README, Scale, Tenant};
 use crate::error::{Error, Result};
 use crate::privacy::IncidentKey;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// "Now" of the simulated tenant: the same on every machine and every day.
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -87,6 +87,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
             sealing: Sealing {
                 encrypting: Encrypting::default(),
                 catalogue: None,
+                max_volume: None,
                 policy: "balanced".into(),
                 key: Some(incident.clone()),
                 sign_key: Some(signing),
@@ -99,7 +100,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
         },
     )?
     .with_public_key(public.clone());
-    let sealed = finished.done.sealed.path.clone();
+    let sealed = PathBuf::from(finished.path());
     let trust = Trusting {
         trust: None,
         public_key: vec![public.clone()],

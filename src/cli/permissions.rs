@@ -37,7 +37,8 @@ enum Wish {
 
 /// Runs `permissions`.
 pub fn run(ui: Ui, args: &Permissions) -> Result<u8> {
-    let tenant = Tenant { profile: args.profile.clone(), ..Tenant::default() };
+    let mut tenant = Tenant::default();
+    tenant.profile.clone_from(&args.profile);
     let rows = tenant.rows(&args.dataset, &[])?;
     let given = if args.delegated { Given::Delegated } else { Given::Application };
     let set = match args.set {

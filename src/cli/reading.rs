@@ -5,7 +5,7 @@ use super::{opening, places, ui};
 use crate::bundle::{self, Check, Trust, Verification, Verified};
 use crate::crypto::PublicKey;
 use crate::error::{self, Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The trust that the flags name; without any, the user's own; without that, nobody is trusted.
 pub fn trust(args: &Trusting) -> Result<Trust> {
@@ -40,9 +40,9 @@ pub fn check(args: &Trusting) -> Result<Check> {
 
 /// Verifies a bundle for reading. Anything but a proven one is an error with the code of `verify`.
 pub fn open(path: &Path, args: &Trusting) -> Result<Verified> {
-    exists(path)?;
+    let volumes = volumes(path)?;
     let check = check(args)?;
-    let found = bundle::verify(path, &check)?;
+    let found = bundle::verify_all(&volumes, &check)?;
     match refusal(&found) {
         Some(error) => Err(error),
         None => found.verified.ok_or_else(|| Error::new(error::Kind::Internal, "a verified bundle is gone")),
@@ -70,6 +70,26 @@ pub fn refusal(found: &Verification) -> Option<Error> {
         }
         _ => error,
     })
+}
+
+/// The files of a bundle: the one that was named, or the volumes in the folder that was named.
+pub fn volumes(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        exists(path)?;
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path)
+        .map_err(|e| Error::io(format!("cannot read the folder `{}`", path.display()), e))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| file.file_name().and_then(|name| name.to_str()).is_some_and(bundle::is_volume_name))
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(Error::usage(format!("`{}` is a folder, not a bundle", path.display()))
+            .hint("name the bundle; a folder is read where it holds the volumes of one (….vol01.zip)"));
+    }
+    Ok(found)
 }
 
 /// A missing file is a usage error that names it.

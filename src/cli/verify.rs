@@ -23,11 +23,15 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     }
     let (detached, bundles): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|p| p.to_string_lossy().ends_with(".intoto.jsonl"));
-    let [bundle] = &bundles[..] else {
-        return Err(Error::usage("name one bundle").hint("detached attestations end in .intoto.jsonl"));
-    };
-    for path in bundles.iter().chain(&detached) {
+    if bundles.is_empty() {
+        return Err(Error::usage("name a bundle").hint("detached attestations end in .intoto.jsonl"));
+    }
+    for path in &detached {
         reading::exists(path)?;
+    }
+    let mut volumes = Vec::new();
+    for path in &bundles {
+        volumes.extend(reading::volumes(path)?);
     }
     let check = Check {
         detached,
@@ -39,7 +43,7 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
         ..reading::check(&args.trust)?
     };
     let signer = args.receipt.signer()?;
-    let found = bundle::verify(bundle, &check)?;
+    let found = bundle::verify_all(&volumes, &check)?;
     if let (Some(verified), Some(signer)) = (&found.verified, &signer) {
         args.receipt.write(ui, verified, signer)?;
     }
@@ -104,6 +108,9 @@ fn text(found: &Verification) -> Result<String> {
         && let Some(verified) = &found.verified
     {
         out += &head(verified.manifest(), records(verified)?.values().sum());
+        if !verified.volumes().is_empty() {
+            out += &format!("series    {} volumes, complete\n", verified.volumes().len());
+        }
         out += &format!("verified  origin and integrity proven\n{MEANING}\n");
     }
     if found.findings.len() > 1 {
@@ -192,7 +199,11 @@ fn head(manifest: &Manifest, records: u64) -> String {
 pub fn unpack(ui: Ui, args: &Unpack) -> Result<u8> {
     let bundle = reading::open(&args.bundle, &args.trust)?;
     bundle.unpack(&args.to)?;
-    let entries = bundle.manifest().totals.entries + 2;
+    let alone = bundle.manifest().totals.entries + 2;
+    let entries = match bundle.volumes() {
+        [] => alone,
+        volumes => volumes.iter().map(|volume| volume.manifest().totals.entries + 2).sum(),
+    };
     ui.result(
         &json!({"folder": args.to, "entries": entries, "bundleId": bundle.manifest().bundle_id}),
         &format!("{} files unpacked into {}\n", ui::thousands(entries), args.to.display()),

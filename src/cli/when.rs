@@ -79,6 +79,25 @@ fn wrong(text: &str) -> Error {
     Error::usage(format!("`{text}` is no time")).hint(ALLOWED)
 }
 
+/// Bytes as people write them: `500MiB`, `25MB`, `1GiB`, `1048576`.
+pub fn size(text: &str) -> std::result::Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" | "k" => 1 << 10,
+        "mib" | "m" => 1 << 20,
+        "gib" | "g" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err("expected a size such as 500MiB, 25MB or 1GiB".to_owned()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| "expected a size such as 500MiB, 25MB or 1GiB".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "the size is too large".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +135,17 @@ mod tests {
             assert!(point(text, now).is_err(), "{text}");
         }
         assert!(span("72h").is_ok() && span("3 days").is_err());
+    }
+
+    #[test]
+    fn sizes_have_binary_and_decimal_units() {
+        for (text, bytes) in
+            [("1048576", 1 << 20), ("500MiB", 500 << 20), ("25MB", 25_000_000), ("1g", 1 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MiB", "-1", "1.5GiB", "5 parsecs", "99999999999GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
     }
 }

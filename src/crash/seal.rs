@@ -2,7 +2,7 @@
 //! whole and verified, and the next run makes the same bundle.
 
 use super::{gather, inputs, load, states, store};
-use crate::bundle::{Check, Draft, Trust, verify};
+use crate::bundle::{Check, Trust, Volumes, verify};
 use crate::catalogue::Catalogue;
 use crate::crypto::encryption::{self, Identities, Recipients};
 use crate::crypto::{Algorithm, PublicKey, Signer, SigningKey};
@@ -46,10 +46,10 @@ impl Fixture {
 
     /// Everything that differs between runs is fixed, so equal runs give equal bytes.
     fn seal(&self, out: &Path) -> Result<()> {
-        self.seal_into(Draft::create(&out.join(NAME), false)?)
+        self.seal_into(Volumes::create(&out.join(NAME), false, None, None)?)
     }
 
-    fn seal_into(&self, draft: Draft) -> Result<()> {
+    fn seal_into(&self, volumes: Volumes) -> Result<()> {
         let names = Pseudonymizer::new(&self.key)?;
         let job = Job {
             catalogue: Catalogue::builtin(),
@@ -68,7 +68,7 @@ impl Fixture {
             observer: &crate::event::silent,
             stop: &AtomicBool::new(false),
         };
-        match run(&job, &self.workspace, draft)? {
+        match run(&job, &self.workspace, volumes)? {
             Outcome::Sealed(_) => Ok(()),
             Outcome::Leaks(leaks) => panic!("{} leaks", leaks.len()),
         }
@@ -150,9 +150,10 @@ fn sealing_that_meets_a_full_disk_leaves_nothing_and_can_be_repeated() {
 fn encrypted_sealing_leaves_nothing_in_clear_at_any_step() {
     let fixture = Fixture::new();
     let (secret, public) = encryption::generate().unwrap();
-    let recipients = Recipients::keys([public.as_str()]).unwrap();
+    let recipients = || Recipients::keys([public.as_str()]).unwrap();
     let name = format!("{NAME}.age");
-    let seal = |out: &Path| fixture.seal_into(Draft::create_for(&out.join(&name), false, Some(&recipients))?);
+    let seal =
+        |out: &Path| fixture.seal_into(Volumes::create(&out.join(&name), false, Some(recipients()), None)?);
     let out = fixture.fresh("out");
     let (states, done) = states(&out, || seal(&out));
     done.unwrap();

@@ -134,6 +134,13 @@ pub struct Window {
     pub reason: Option<Reason>,
 }
 
+impl Collection {
+    /// The account in a volume that is not the last one: what became of the whole, without files and requests.
+    pub fn without_files(&self) -> Self {
+        Collection { files: Vec::new(), services: Vec::new(), ..self.clone() }
+    }
+}
+
 impl sealed::Sealed for Collection {}
 impl Stated for Collection {}
 

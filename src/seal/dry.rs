@@ -52,7 +52,7 @@ const NAMED: u64 = 200;
 
 /// Runs both passes over a workspace.
 pub fn run(job: &Job<'_>, workspace: &Workspace) -> Result<Dry> {
-    let tasks = tasks(job.catalogue, workspace)?;
+    let tasks = tasks(job.catalogue, workspace, crate::bundle::PART_BYTES)?;
     let total = workspace.streams().iter().map(|size| size.bytes).sum();
     let sealing = super::Job {
         catalogue: job.catalogue,

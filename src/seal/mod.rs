@@ -16,7 +16,7 @@ mod path_names;
 mod rewrite;
 
 use crate::bundle::manifest::{Cloud, Pseudonyms, Sensitivity, Tenant, Tool, Window};
-use crate::bundle::{Draft, Learned, ManifestFacts, PartFacts, Sealed};
+use crate::bundle::{self, Learned, ManifestFacts, PartFacts, Sealed, Statements, Volumes};
 use crate::catalogue::{Catalogue, Layout, Order, Stream, time};
 use crate::crypto::Signer;
 use crate::error::{self, Error, Result};
@@ -85,8 +85,8 @@ pub enum Outcome {
 
 /// What was sealed.
 pub struct Done {
-    /// The finished file and its digests.
-    pub sealed: Sealed,
+    /// The finished files and their digests: one, or the volumes of a series in their order.
+    pub sealed: Vec<Sealed>,
     /// Names in the dictionary.
     pub learned: u64,
     /// Datasets they came from.
@@ -107,6 +107,9 @@ pub struct Done {
     pub incomplete: bool,
 }
 
+/// Room for `completeness` in an early volume.
+const COMPLETENESS: u64 = 48 * 1024;
+
 /// One slice of one stream: the unit of work of both passes.
 struct Task {
     stream: Stream,
@@ -115,6 +118,8 @@ struct Task {
     order: Order,
     /// Raw bytes of the stream.
     total: u64,
+    /// Uncompressed bytes that a part should not pass.
+    part_bytes: u64,
 }
 
 /// One step of pass two: a slice whose records stay as they came, or a stretch of a stream that was
@@ -131,18 +136,24 @@ struct Stepped {
     counted: Counted,
 }
 
-/// Seals the workspace into the draft.
+/// Seals the workspace into a bundle, or into the volumes of a series.
 ///
 /// # Errors
-/// A redaction, key or I/O error stops everything; the draft's file is removed.
-pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Outcome> {
-    let tasks = tasks(job.catalogue, workspace)?;
+/// A redaction, key or I/O error stops everything; no file is left.
+pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result<Outcome> {
+    let part_bytes = volumes.part_bytes().unwrap_or(bundle::PART_BYTES).min(bundle::PART_BYTES);
+    let tasks = tasks(job.catalogue, workspace, part_bytes)?;
     let total = workspace.streams().iter().map(|size| size.bytes).sum();
     let (dictionary, suffixes) = learn(job, workspace, &tasks, total)?;
     let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
     let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone())
         .keeping_private_addresses(job.rules.keeps_private_addresses())
         .allowing(job.policy.allowed_words());
+
+    let projection = job.rules.projection(job.policy_nonce.as_ref())?;
+    let mut each = Statements::new();
+    each.insert("meta/policy.json".into(), projection.statement()?.into());
+    let meta = bundle::footprint(&each)? + COMPLETENESS;
 
     job.observer.on(&Event::Begin { phase: Phase::Rewrite, total: Some(total) });
     let mut tally = Tally::default();
@@ -232,7 +243,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
                     label: label(job.rules),
                     learned: learned.clone(),
                 };
-                draft.append(part, facts)?;
+                volumes.append(part, facts, meta)?;
             }
             Ok(())
         },
@@ -256,13 +267,15 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
         marks.into_iter().for_each(|observed| all.take(observed));
         entities::write(job, &entities, all)?
     };
-    let projection = job.rules.projection(job.policy_nonce.as_ref())?;
-    let mut statements: BTreeMap<String, Statement> = BTreeMap::new();
-    statements.insert("meta/collection.json".into(), Statement::of(&collection)?);
-    statements.insert("meta/policy.json".into(), projection.statement()?);
-    statements.insert("meta/redaction-report.json".into(), Statement::of(&RedactionReport::of(&tally)?)?);
+    each.insert("meta/collection.json".into(), Statement::of(&collection.without_files())?.into());
+    let mut statements = Statements::new();
+    statements.extend(entities.into_iter().map(|(name, packed)| (name, packed.into())));
+    statements.insert("meta/collection.json".into(), Statement::of(&collection)?.into());
+    statements.insert("meta/policy.json".into(), projection.statement()?.into());
+    statements
+        .insert("meta/redaction-report.json".into(), Statement::of(&RedactionReport::of(&tally)?)?.into());
     for schema in SchemaInventory::of(&tally)? {
-        statements.insert(format!("meta/schema/{}.json", schema.dataset), Statement::of(&schema)?);
+        statements.insert(format!("meta/schema/{}.json", schema.dataset), Statement::of(&schema)?.into());
     }
     let mut inspect = |entry: &str, bytes: &mut dyn Read| -> Result<()> {
         leaks.extend(leak_check.check(entry, &mut entry.as_bytes())?);
@@ -274,21 +287,15 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut draft: Draft) -> Result<Out
         }
     };
     let sealed = (|| {
-        let mut entities = entities.into_iter().peekable();
-        for (path, statement) in &statements {
-            while let Some((name, packed)) = entities.next_if(|(name, _)| name < path) {
-                inspect(&name, &mut packed.inflate())?;
-                draft.packed_statement(&name, &packed)?;
-            }
-            inspect(path, &mut statement.bytes())?;
-            draft.statement(path, statement)?;
+        for (path, statement) in statements.iter().chain(&each) {
+            inspect(path, &mut *statement.reader())?;
         }
         let inspect = &mut |entry: &str, mut bytes: &[u8]| inspect(entry, &mut bytes);
         let facts = facts(job, &dictionary, learned.clone(), completeness.clone());
         if job.names.collided() {
             return Err(collision());
         }
-        draft.seal(facts, job.signer, inspect)
+        volumes.seal(&statements, &each, &facts, job.signer, inspect)
     })();
     let sealed = match sealed {
         Err(_) if !leaks.is_empty() => return Ok(Outcome::Leaks(leaks)),
@@ -303,7 +310,7 @@ fn collision() -> Error {
         .hint("make a new incident key with `entra-bundle key generate incident` and seal again; the gathered data can stay")
 }
 
-fn tasks(catalogue: &Catalogue, workspace: &Workspace) -> Result<Vec<Task>> {
+fn tasks(catalogue: &Catalogue, workspace: &Workspace, part_bytes: u64) -> Result<Vec<Task>> {
     let mut tasks = Vec::new();
     let mut sizes = workspace.streams();
     // Physical order is the bytewise order of paths: `data/<source>/<dataset>/…`.
@@ -318,7 +325,8 @@ fn tasks(catalogue: &Catalogue, workspace: &Workspace) -> Result<Vec<Task>> {
         })?;
         for slice in 0..size.slices {
             let (layout, order) = (dataset.layout, dataset.order());
-            tasks.push(Task { stream: size.stream.clone(), slice, layout, order, total: size.bytes });
+            let (stream, total) = (size.stream.clone(), size.bytes);
+            tasks.push(Task { stream, slice, layout, order, total, part_bytes });
         }
     }
     Ok(tasks)
@@ -417,7 +425,7 @@ fn facts(
 }
 
 fn done(
-    sealed: Sealed,
+    sealed: Vec<Sealed>,
     learned: Learned,
     tally: &Tally,
     rows: &PartRows,

@@ -87,7 +87,8 @@ impl<'a> Parts<'a> {
     /// Adds a record.
     pub fn push(&mut self, record: &Redacted, time: Option<Timestamp>) -> Result<()> {
         let size = record.bytes().len() as u64 + 1;
-        if self.open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > PART_BYTES) {
+        if self.open.as_ref().is_some_and(|part| part.writer.raw_len() + size + FRAME > self.task.part_bytes)
+        {
             self.close()?;
         }
         let part = match &mut self.open {

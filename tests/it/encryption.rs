@@ -351,3 +351,39 @@ fn a_bundle_is_collected_for_a_recipient_and_read_with_its_identity() {
         Some(17)
     );
 }
+
+/// A disk that fills up: no file is left, neither encrypted nor in clear, and the workspace serves again.
+#[cfg(unix)]
+#[test]
+fn when_the_disk_is_full_nothing_is_left() {
+    let machine = Machine::new();
+    machine.file("export/users.json", r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[{"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38","userPrincipalName":"greta.schmidt@contoso.com","displayName":"Greta Schmidt"}]}"#);
+    machine.ok(&["key", "generate", "incident", "--out", "private.key"]);
+    machine.ok(&["key", "generate", "recipient", "--out", "own.key"]);
+    machine.ok(&["gather", "--input", "export", "--workspace", "ws"]);
+    let seal = ["seal", "--workspace", "ws", "--key", "private.key", "--out", "out"];
+    // Made on the first run, before files may no longer grow.
+    machine.ok(&[&seal[..6], &["first"]].concat());
+    for more in [
+        &["--recipient", "own.recipient.txt"][..],
+        &["--recipient", "own.recipient.txt", "--max-volume", "1MiB"],
+        &[],
+    ] {
+        let program = machine.command(&[]);
+        let line = r#"trap '' XFSZ; ulimit -f 8; exec "$0" "$@""#;
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .arg(program.get_program())
+            .args(seal)
+            .args(more)
+            .current_dir(machine.path("."))
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .output()
+            .unwrap();
+        let ran = crate::program::ran(output);
+        assert_eq!(ran.code, Some(1), "{more:?}: {}", ran.err);
+        assert!(ran.err.contains("cannot write the bundle"), "{}", ran.err);
+        assert_eq!(fs::read_dir(machine.path("out")).unwrap().count(), 0, "{more:?}");
+    }
+    machine.ok(&[&seal[..], &["--recipient", "own.recipient.txt"]].concat());
+}

@@ -176,6 +176,24 @@ impl Predicate for PrivacyReview {
     const KIND: &'static str = "privacy-review";
 }
 
+/// What the collector says in the last volume: "these volumes, in this order, are all".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Series {
+    /// Id of the series.
+    pub series_id: String,
+    /// Number of volumes.
+    pub count: u32,
+    /// SHA-256 of every manifest, in the order of the volumes.
+    pub manifests: Vec<String>,
+    /// Time by the signer's clock: a claim.
+    pub signed_at: String,
+}
+
+impl Predicate for Series {
+    const KIND: &'static str = "series";
+}
+
 /// Members of other predicates that matter to `verify`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -198,7 +216,7 @@ pub enum Claim {
     /// A recipient got it.
     Receipt(Receipt),
     /// The collector closes a series.
-    Series(Other),
+    Series(Series),
     /// A type that this version does not know; it is listed and never counts.
     Unknown,
 }
@@ -222,7 +240,7 @@ impl Claim {
             Claim::PrivacyReview(review) => Some(&review.signed_at),
             Claim::Receipt(receipt) => Some(&receipt.received_at),
             Claim::PolicyApproval(approval) => Some(&approval.signed_at),
-            Claim::Series(other) => other.signed_at.as_deref(),
+            Claim::Series(series) => Some(&series.signed_at),
             Claim::Unknown => None,
         }
     }
@@ -330,6 +348,11 @@ pub fn sign_review(manifest: [u8; 32], predicate: &PrivacyReview, signer: &dyn S
 /// Signs what a recipient says. `manifest` is the SHA-256 of its bytes.
 pub fn sign_receipt(manifest: [u8; 32], predicate: &Receipt, signer: &dyn Signer) -> Result<Signed> {
     sign_digest(MANIFEST, manifest, predicate, signer)
+}
+
+/// Signs what the collector says of a series, over the manifest of its last volume.
+pub fn sign_series(manifest: &[u8], predicate: &Series, signer: &dyn Signer) -> Result<Signed> {
+    sign(MANIFEST, manifest, predicate, signer)
 }
 
 fn sign<P: Predicate>(name: &str, subject: &[u8], predicate: &P, signer: &dyn Signer) -> Result<Signed> {

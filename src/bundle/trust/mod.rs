@@ -281,6 +281,12 @@ impl Trust {
         Ok(())
     }
 
+    /// The same keys, with nothing demanded but a collector and the age.
+    pub(super) fn of_collectors(&self) -> Trust {
+        let demands = Demands { require: vec![Role::Collector], ..self.demands.clone() };
+        Trust { keys: self.keys.clone(), demands }
+    }
+
     /// What the reader demands.
     pub fn demands(&self) -> &Demands {
         &self.demands
