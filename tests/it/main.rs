@@ -7,6 +7,7 @@ mod tool;
 
 mod adversary;
 mod aliases;
+mod bad_input;
 mod bundle;
 mod catalogue;
 mod cli;
