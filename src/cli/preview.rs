@@ -142,6 +142,8 @@ impl Page {
         for ((dataset, path), place) in &dry.tally.places {
             let shown = dry.clear.get(&(dataset.clone(), path.clone())).unwrap_or(path);
             let samples = sampled.get(&(dataset.as_str(), path.as_str())).map(|one| one.samples.clone());
+            // A whole record of text or XML has a row of its own below.
+            let samples = samples.filter(|_| path != "/");
             let reason = match (place.treatment, place.kind) {
                 ("undeclared", _) => "the catalogue does not know this field".to_owned(),
                 (_, Some(kind)) => policy.rule(kind).in_force(rules.today()).reason.clone(),
@@ -166,7 +168,7 @@ impl Page {
                     kind: place.kind,
                     action: "scan",
                     values: place.samples.len() as u64,
-                    reason: "whole records, as they would leave".to_owned(),
+                    reason: "the first whole records, as they would leave".to_owned(),
                     samples: place.samples.clone(),
                 },
             );
@@ -305,7 +307,7 @@ impl Page {
 
 /// A text without characters that steer a terminal or a reader's eye.
 fn seen(text: &str) -> String {
-    super::lookup::visible(text)
+    super::lookup::visible(&text.trim_end().replace("\r\n", "\n").replace(['\n', '\t'], " "))
 }
 
 fn tone(action: &str) -> &'static str {
