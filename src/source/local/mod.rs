@@ -5,6 +5,8 @@
 //! bounded by the largest record, whatever the size of the file.
 
 mod archive;
+#[cfg(feature = "avro")]
+mod avro;
 mod csv;
 mod decode;
 pub mod discovery;
@@ -236,6 +238,13 @@ impl<'a> LocalFiles<'a> {
         match sniff::raw(&raw) {
             Some(sniff::Form::Empty) => return Err(Reason::EmptyFile),
             Some(sniff::Form::Zip) => return Err(Reason::ArchiveLimit),
+            #[cfg(not(feature = "avro"))]
+            Some(sniff::Form::Avro) => return Err(Reason::Binary),
+            #[cfg(feature = "avro")]
+            Some(sniff::Form::Avro) => {
+                let reader = avro::Capture::new(blob.reader()?, self.options.max_record)?;
+                return Ok((Box::new(reader), None));
+            }
             Some(sniff::Form::Evtx) => {
                 let reader = evtx::Events::new(blob, &self.options)?;
                 return Ok((Box::new(reader), None));
@@ -279,7 +288,9 @@ impl<'a> LocalFiles<'a> {
                 };
                 Box::new(text::Log::new(window, max, shape, place, clock()))
             }
-            sniff::Form::Evtx | sniff::Form::Zip | sniff::Form::Binary => return Err(Reason::Binary),
+            sniff::Form::Avro | sniff::Form::Evtx | sniff::Form::Zip | sniff::Form::Binary => {
+                return Err(Reason::Binary);
+            }
         };
         Ok((reader, encoding.name()))
     }

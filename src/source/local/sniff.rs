@@ -13,6 +13,8 @@ pub enum Form {
     Lines,
     /// JSON of any other framing.
     Json,
+    /// An Avro container: a capture of Event Hubs.
+    Avro,
     /// LDIF.
     Ldif,
     /// CSV with its delimiter.
@@ -31,6 +33,8 @@ pub enum Form {
     Binary,
 }
 
+/// First bytes of an Avro container (specification 1.11, "Object Container Files").
+pub const AVRO: &[u8] = b"Obj\x01";
 /// First bytes of a Windows event log.
 pub const EVTX: &[u8] = b"ElfFile\0";
 /// First bytes of a gzip stream.
@@ -45,6 +49,7 @@ pub fn is_zip(head: &[u8]) -> bool {
 pub fn raw(head: &[u8]) -> Option<Form> {
     match head {
         [] => Some(Form::Empty),
+        _ if head.starts_with(AVRO) => Some(Form::Avro),
         _ if head.starts_with(EVTX) => Some(Form::Evtx),
         _ if is_zip(head) => Some(Form::Zip),
         _ => None,
