@@ -11,6 +11,7 @@ use crate::catalogue::Catalogue;
 use crate::crypto::{self, Signer as _, encryption};
 use crate::error::{self, Error, Result};
 use crate::event::Outcome;
+use crate::gather::scope::{Axis, Scope};
 use crate::gather::service;
 use crate::gather::{self, Selection};
 use crate::inspect::summary;
@@ -44,7 +45,7 @@ pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let keep = args.keep_workspace || args.spool.workspace.is_some();
     if gathered.is_nothing() {
         ui.note(&listing_of_refused(&held)?);
-        let error = nothing(gathered.refused);
+        let error = nothing(gathered.refused, &input);
         if !keep {
             workspaces::remove(held)?;
         }
@@ -53,8 +54,15 @@ pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     finish(ui, setup, draft, held, keep, now)
 }
 
-fn nothing(refused: u64) -> Error {
-    Error::new(error::Kind::Access, format!("nothing could be collected: {refused} files refused")).hint(
+fn nothing(refused: u64, input: &Input) -> Error {
+    let refused = |what: &str| {
+        Error::new(error::Kind::Access, format!("nothing could be collected: {refused} {what} refused"))
+    };
+    if input.tenant.tenant.is_some() {
+        return refused("datasets and files")
+            .hint("docs/collecting.md tells which permission each needs; another sign-in may have them");
+    }
+    refused("files").hint(
         "give files of a known kind (`entra-bundle datasets`), or take text of unknown kind with --accept-text",
     )
 }
@@ -71,15 +79,16 @@ pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
         ui.note(&listing_of_refused(&held)?);
     }
     if summary.is_nothing() {
-        return Err(nothing(summary.refused));
+        return Err(nothing(summary.refused, &input));
     }
     ui.result(
         &json!({"workspace": held.folder, "files": summary.units, "refused": summary.refused, "damaged": summary.damaged,
                 "records": summary.records, "code": code}),
         &format!(
-            "workspace {folder}\nrecords   {} from {} files ({} refused, {} damaged)\nnext      {} seal --workspace {folder}\n",
+            "workspace {folder}\nrecords   {} from {} {} ({} refused, {} damaged)\nnext      {} seal --workspace {folder}\n",
             ui::thousands(summary.records),
             summary.units,
+            if input.tenant.tenant.is_some() { "datasets and files" } else { "files" },
             summary.refused,
             summary.damaged,
             ui::program(),
@@ -252,7 +261,7 @@ fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
 /// catalogue. The window stands here as it was typed; what it means is settled when the run begins
 /// and stands beside it, so that a run resumed tomorrow still means the same hours.
 fn header(input: &Input, window: Span, now: Timestamp) -> Result<serde_json::Value> {
-    let service = service_window(window, now);
+    let service = input.tenant.window().unwrap_or_else(|| service_window(window, now));
     let mut inputs = Vec::new();
     for path in &input.input {
         let full = path.canonicalize().map_err(|e| {
@@ -365,39 +374,46 @@ fn selection(input: &Input, (from, to): Span) -> Result<Selection> {
 
 fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary> {
     let terminal = Terminal::new(ui);
+    let mut selection = selection(input, window_of(held))?;
     if input.tenant.tenant.is_some() {
         let service = from_tenant(ui, input, held, &terminal);
-        service.map_err(|error| kept(ui, error, held))?;
+        // What the tenant says about the names of users holds for files, too.
+        selection.scope = service.map_err(|error| kept(ui, error, held))?;
     }
     let source = source(input)?;
-    let run = gather::Run {
-        source: &source,
-        selection: selection(input, window_of(held))?,
-        catalogue: Catalogue::builtin(),
-        observer: &terminal,
-    };
+    let run =
+        gather::Run { source: &source, selection, catalogue: Catalogue::builtin(), observer: &terminal };
     gather::run(&run, &mut held.workspace).map_err(|error| kept(ui, error, held))
 }
 
 /// Gathers what is wanted of the tenant.
-fn from_tenant(ui: Ui, input: &Input, held: &mut Held, terminal: &Terminal) -> Result<()> {
+fn from_tenant(ui: Ui, input: &Input, held: &mut Held, terminal: &Terminal) -> Result<Scope> {
     let rows = input.tenant.rows(&input.dataset, &input.without)?;
     let graph = input.tenant.graph(ui, &rows)?;
     let claims = graph.sign_in()?;
     let window = service_window_of(held);
-    let scope = input.scope.scope();
+    let mut scope = input.scope.scope();
+    for user in scope.asked(Axis::User).to_vec() {
+        match graph.names_of_user(&user)? {
+            Some(names) => scope.alias(Axis::User, &user, &names[0], &names),
+            None => {
+                ui.note("a user of --user is not known in the tenant, or may not be read: compared as typed")
+            }
+        }
+    }
     let wanted = tenant::wanted(&rows, &input.tenant.cloud()?.id, &claims, window, &scope);
     service::same_datasets(&wanted, &held.workspace)?;
     let run = service::ServiceRun {
         graph: &graph,
         wanted,
-        selection: Selection { from: window.0, to: window.1, scope, ..Selection::default() },
+        selection: Selection { from: window.0, to: window.1, scope: scope.clone(), ..Selection::default() },
         catalogue: Catalogue::builtin(),
         observer: terminal,
         stop: interrupt::flag(),
         deadline: input.tenant.deadline()?,
     };
-    service::run(&run, &mut held.workspace).map(drop)
+    service::run(&run, &mut held.workspace)?;
+    Ok(scope)
 }
 
 /// A failed run keeps its workspace, and says where.
@@ -413,12 +429,18 @@ fn kept(ui: Ui, error: Error, held: &Held) -> Error {
 /// Why files were refused. On a terminal with the names, which are the user's own; elsewhere (logs,
 /// tickets) counted by reason, because a file's name can hold a person's.
 fn listing_of_refused(held: &Held) -> Result<String> {
-    let mut lines = Vec::new();
+    let (mut lines, mut services) = (Vec::new(), Vec::new());
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for note in held.workspace.units()? {
         if let (Outcome::Failed | Outcome::Skipped | Outcome::Partial, Some(reason)) =
             (note.outcome(), note.reason())
         {
+            if let Some(service) = &note.service {
+                // The name of a dataset is ours.
+                let word = summary::outcome(note.outcome());
+                services.push(format!("{word:<9} {}: {}", summary::reason(reason), service.dataset));
+                continue;
+            }
             let word = if note.records() > 0 { "damaged" } else { "refused" };
             let line = format!("{word:<9} {}", summary::reason(reason));
             lines.push(format!("{line}: {}", super::lookup::visible(&note.unit.name)));
@@ -426,12 +448,11 @@ fn listing_of_refused(held: &Held) -> Result<String> {
         }
     }
     if !std::io::stderr().is_terminal() {
-        return Ok(counts
-            .into_iter()
-            .map(|(line, count)| format!("{line} ({count})"))
-            .collect::<Vec<_>>()
-            .join("\n"));
+        services.extend(counts.into_iter().map(|(line, count)| format!("{line} ({count})")));
+        return Ok(services.join("\n"));
     }
+    services.append(&mut lines);
+    let mut lines = services;
     const MOST: usize = 20;
     let more = lines.len().saturating_sub(MOST);
     lines.truncate(MOST);

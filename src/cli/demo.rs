@@ -1,4 +1,4 @@
-//! `demo`: the simulated tenant as a customer's export folder, then the real path.
+//! `demo`: the simulated tenant as a customer's export folder and over HTTP, then the real path.
 
 use super::args::{Collect, Demo, Input, Sealing, Spool, Trusting, Window};
 use super::opening::Opening;
@@ -7,13 +7,33 @@ use super::tenant::{ScopeArgs, Tenant as TenantArgs};
 use super::ui::{self, Ui};
 use super::{collect, key, places, reading};
 use crate::crypto::Algorithm;
+use crate::demo::http::{Accounts, Options, Server};
 use crate::demo::tenant::{README, Scale, Tenant};
 use crate::error::{Error, Result};
 use crate::privacy::IncidentKey;
 use serde_json::json;
+use std::path::Path;
 
 /// "Now" of the simulated tenant: the same on every machine and every day.
 const NOW: &str = "2026-11-20T12:00:00Z";
+
+/// What of the export is read as files: the cloud's part in other shapes than Graph's, and all that
+/// comes from servers and clients. The rest is asked for over HTTP.
+const FILES: [&str; 5] = ["portal", "storage", "o365", "onprem", "graph/signins_interactive_user.json"];
+
+/// The datasets that are asked for over HTTP: those that the export holds in Graph's shape.
+fn online(export: &Path) -> Result<Vec<String>> {
+    let listed = |e| Error::io("cannot read the simulated export", e);
+    let mut ids = Vec::new();
+    for entry in std::fs::read_dir(export.join("graph")).map_err(listed)? {
+        let path = entry.map_err(listed)?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if !FILES.iter().any(|file| path.ends_with(file)) {
+            ids.push(stem.to_owned());
+        }
+    }
+    Ok(ids)
+}
 
 /// Runs `demo`.
 pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
@@ -36,7 +56,8 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
     ));
     let now = NOW.parse().map_err(|_| Error::usage("the demo's clock is wrong"))?;
     let scale = Scale { users: args.users as usize, sign_ins: args.sign_ins as usize, ..Scale::new(now) };
-    Tenant::simulate(&scale).export(&export)?;
+    let tenant = Tenant::simulate(&scale);
+    tenant.export(&export)?;
     places::write_new(&out.join("README.txt"), README)?;
 
     let incident = private.join("incident.key");
@@ -44,11 +65,12 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
     let signing = private.join("signing.key");
     let public = key::make_signing_apart(&signing, &bundle.join("signing.pub.pem"), Algorithm::Ed25519)?;
 
+    let server = Server::start(tenant, Options::default())?;
     let finished = collect::execute(
         ui,
         &Collect {
             input: Input {
-                input: vec![export.clone()],
+                input: FILES.iter().map(|path| export.join(path)).collect(),
                 on_premises: false,
                 root: None,
                 uploaded: Vec::new(),
@@ -58,7 +80,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
                 without: Vec::new(),
                 window: Window { since: None, from: None, to: None },
                 scope: ScopeArgs::default(),
-                tenant: TenantArgs::default(),
+                tenant: TenantArgs::simulated(&server.address, Accounts::default(), online(&export)?, now),
             },
             spool: Spool { workspace: None, resume: false },
             keep_workspace: false,

@@ -7,6 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::catalogue::cloud::Cloud;
 use crate::catalogue::graph::{Requests, Row};
 use crate::catalogue::profile::Profile;
+use crate::demo::http::Accounts;
 use crate::error::{self, Error, Result};
 use crate::event::Reason;
 use crate::gather::scope::{Axis, Scope};
@@ -15,9 +16,9 @@ use crate::http::{Address, Network};
 use crate::source::auth::{
     Certificate, Claims, Credential, GRAPH_COMMAND_LINE, IdentityEndpoint, Secret, SignIn, Subject,
 };
-use crate::source::graph::{Graph, Question};
+use crate::source::graph::{Graph, Pace, Question};
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -50,6 +51,17 @@ pub struct Tenant {
     pub sign_in: SignInArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
+    /// The simulated tenant of `demo`, which is no flag.
+    #[arg(skip)]
+    simulated: Option<Simulated>,
+}
+
+/// What `demo` settles without flags.
+#[derive(Clone, Debug)]
+struct Simulated {
+    accounts: Accounts,
+    datasets: Vec<String>,
+    now: Timestamp,
 }
 
 /// Who signs in. Secrets are read from variables and files, never from arguments.
@@ -141,6 +153,24 @@ impl ScopeArgs {
 }
 
 impl Tenant {
+    /// The simulated tenant at an address of this machine, and what is asked of it.
+    pub fn simulated(address: &str, accounts: Accounts, datasets: Vec<String>, now: Timestamp) -> Tenant {
+        Tenant {
+            tenant: Some("contoso.com".into()),
+            cloud: "global".into(),
+            authority: Some(address.to_owned()),
+            graph_url: Some(address.to_owned()),
+            simulated: Some(Simulated { accounts, datasets, now }),
+            ..Tenant::default()
+        }
+    }
+
+    /// The window of the logs, where it is not the usual one: all that the simulated tenant keeps.
+    pub fn window(&self) -> Option<(Option<Timestamp>, Option<Timestamp>)> {
+        let now = self.simulated.as_ref()?.now;
+        Some((now.checked_sub(SignedDuration::from_hours(31 * 24)).ok(), Some(now)))
+    }
+
     /// What must be equal for two runs to be one.
     pub fn header(&self) -> serde_json::Value {
         serde_json::json!({"tenant": self.tenant, "cloud": self.cloud, "profiles": self.profile,
@@ -193,7 +223,9 @@ impl Tenant {
             };
             ids.extend(profile.all_datasets().into_iter().filter(|id| table.row(id).is_some()));
         }
-        if self.profile.is_empty() && only.is_empty() {
+        if let Some(simulated) = &self.simulated {
+            ids.extend(simulated.datasets.iter().cloned());
+        } else if self.profile.is_empty() && only.is_empty() {
             ids.extend(table.rows().filter(|row| row.default).map(|row| row.id.clone()));
         }
         for id in without {
@@ -233,7 +265,13 @@ impl Tenant {
         let cloud = self.cloud()?;
         let network = self.network()?;
         let sign_in = SignIn {
-            credential: self.sign_in.credential(rows)?,
+            credential: match &self.simulated {
+                Some(Simulated { accounts, .. }) => Credential::Secret {
+                    client_id: accounts.client_id.clone(),
+                    secret: Zeroizing::new(accounts.secret.clone()),
+                },
+                None => self.sign_in.credential(rows)?,
+            },
             login: address("--authority", &cloud.login)?,
             tenant,
             resource: address("--graph-url", &cloud.graph)?,
@@ -241,8 +279,9 @@ impl Tenant {
             now: Timestamp::now,
             announce: Box::new(move |text| announce(ui, text)),
         };
-        let scale = scale(&sign_in.resource);
-        Graph::new(sign_in, &network, scale)
+        let scale = if self.simulated.is_some() { 0.000_1 } else { scale(&sign_in.resource) };
+        let pace = Pace { scale, ..Pace::default() };
+        Graph::new(sign_in, &network, pace)
     }
 }
 

@@ -85,7 +85,8 @@ pub fn run(run: &ServiceRun<'_>, workspace: &mut Workspace) -> Result<Summary> {
 struct Track {
     unit: Unit,
     stream: Stream,
-    key: Member,
+    /// Members of the key: those that a record has.
+    key: Vec<Member>,
     times: Vec<Member>,
     /// Hashes of the keys that came.
     seen: HashSet<u64>,
@@ -127,13 +128,8 @@ impl<'a, 'w> Intake<'a, 'w> {
                 let known = before.get(&unit.id);
                 Track {
                     stream: Stream::new(Shape::Graph, id.clone()),
-                    key: Member::new(dataset.and_then(|d| d.key.first()).map_or("id", String::as_str)),
-                    times: dataset
-                        .map(|d| d.time.as_slice())
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|p| Member::new(p))
-                        .collect(),
+                    key: members(dataset.map(|d| d.key.as_slice())),
+                    times: members(dataset.map(|d| d.time.as_slice())),
                     seen: HashSet::new(),
                     note: None,
                     got: known.map_or(0, UnitNote::records),
@@ -176,9 +172,10 @@ impl<'a, 'w> Intake<'a, 'w> {
 
     /// What identifies a record: its key and its parent's, or all of it.
     fn hash(&self, at: usize, record: &[u8]) -> u64 {
-        match self.tracks[at].key.first(record) {
-            Some(key) => self.hasher.hash_one((parent_of(record), key)),
-            None => self.hasher.hash_one(record),
+        let key: Vec<String> = self.tracks[at].key.iter().filter_map(|member| member.first(record)).collect();
+        match key.is_empty() {
+            true => self.hasher.hash_one(record),
+            false => self.hasher.hash_one((parent_of(record), key)),
         }
     }
 
@@ -258,9 +255,10 @@ impl<'a, 'w> Intake<'a, 'w> {
         let (stream, nested) = (&track.stream, self.run.wanted[parent].row.is_child());
         let mut found = Vec::new();
         let mut known = HashSet::new();
+        let own = Member::new("id");
         for record in records(self.workspace, stream)? {
             let record = record?;
-            if let Some(id) = track.key.first(record.bytes()) {
+            if let Some(id) = own.first(record.bytes()) {
                 let id = match parent_of(record.bytes()).filter(|_| nested) {
                     Some(above) => format!("{above}\u{1f}{id}"),
                     None => id,
@@ -465,6 +463,10 @@ impl<'a, 'w> Intake<'a, 'w> {
         self.bytes = 0;
         self.workspace.commit_units(notes)
     }
+}
+
+fn members(paths: Option<&[String]>) -> Vec<Member> {
+    paths.unwrap_or_default().iter().map(|path| Member::new(path)).collect()
 }
 
 /// How a dataset ended that gave so many records.

@@ -12,7 +12,7 @@ use entra_bundle::gather::service::{self, ServiceRun, Wanted};
 use entra_bundle::gather::{Selection, Summary};
 use entra_bundle::http::{Address, Network};
 use entra_bundle::source::auth::{Credential, SignIn};
-use entra_bundle::source::graph::{Graph, Question};
+use entra_bundle::source::graph::{Graph, Pace, Question};
 use entra_bundle::workspace::{UnitNote, Workspace, WorkspaceKey};
 use jiff::Timestamp;
 use std::path::Path;
@@ -23,6 +23,10 @@ use zeroize::Zeroizing;
 /// A hundred simulated seconds pass in one.
 const SCALE: f64 = 0.01;
 const NOW: &str = "2026-11-20T12:00:00Z";
+
+fn pace() -> Pace {
+    Pace { scale: SCALE, ..Pace::default() }
+}
 
 pub fn tenant(sign_ins: usize) -> Tenant {
     let scale = Scale { users: 120, sign_ins, audits: 300, ..Scale::new(NOW.parse().unwrap()) };
@@ -47,7 +51,7 @@ pub fn sign_in(address: &str, secret: &str) -> SignIn {
 
 pub fn graph(server: &Server) -> Graph {
     let sign_in = sign_in(&server.address, &Accounts::default().secret);
-    Graph::new(sign_in, &Network::default(), SCALE).unwrap()
+    Graph::new(sign_in, &Network::default(), pace()).unwrap()
 }
 
 fn window() -> (Timestamp, Timestamp) {
@@ -324,7 +328,7 @@ fn a_record_of_ten_megabytes_and_duplicates_in_lists_are_taken_once() {
 #[test]
 fn a_wrong_secret_is_explained_in_the_users_words() {
     let server = Server::start(tenant(300), options()).unwrap();
-    let graph = Graph::new(sign_in(&server.address, "WRONG"), &Network::default(), SCALE).unwrap();
+    let graph = Graph::new(sign_in(&server.address, "WRONG"), &Network::default(), pace()).unwrap();
     let error = graph.sign_in().unwrap_err();
     assert_eq!(error.code(), 4);
     assert!(error.message().contains("the client secret is wrong (AADSTS7000215)"), "{error}");
@@ -364,6 +368,16 @@ fn the_time_for_collecting_ends_with_what_is_there_and_goes_on_later() {
     assert!(asked <= pages + 4, "{asked} requests, {before} before the end, {pages} pages");
     let again = collected.run(&graph(&server)).unwrap();
     assert_eq!(server.counts.requests.load(Ordering::Relaxed), asked, "{again:?}");
+}
+
+#[test]
+fn a_user_is_known_by_all_names_that_the_tenant_knows() {
+    let server = Server::start(tenant(300), options()).unwrap();
+    let user = tenant(300).collection("users").unwrap()[3].clone();
+    let (upn, id) = (user["userPrincipalName"].as_str().unwrap(), user["id"].as_str().unwrap());
+    let names = graph(&server).names_of_user(&upn.to_uppercase()).unwrap().unwrap();
+    assert!(names[0] == id && names.iter().any(|name| name == upn), "{names:?}");
+    assert_eq!(graph(&server).names_of_user("nobody@contoso.com").unwrap(), None);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod demo_bundle;
 mod encryption;
 mod graph;
 mod long;
+mod oidc;
 mod onprem;
 mod order;
 mod policy;

@@ -213,7 +213,14 @@ impl Shared {
         let Some((version, rest)) = version_and_path else {
             return Ok(error(404, "BadRequest", "Resource not found for the segment."));
         };
-        let rows = Records::rows(version, &format!("/{}", decoded(rest)));
+        let rest = decoded(rest);
+        if let Some(name) = rest.strip_prefix("users/").filter(|name| !name.contains('/')) {
+            return Ok(match self.records.user(name) {
+                Some(user) => plain(200, "application/json", user.to_string().into()),
+                None => error(404, "Request_ResourceNotFound", "Resource does not exist."),
+            });
+        }
+        let rows = Records::rows(version, &format!("/{rest}"));
         let Some((row, ids)) = rows.first() else {
             return Ok(error(404, "BadRequest", "Resource not found for the segment."));
         };

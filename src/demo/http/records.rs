@@ -64,6 +64,15 @@ impl Records {
         Requests::builtin().rows().filter_map(fits).collect()
     }
 
+    /// One user, by id or UPN.
+    pub fn user(&self, name: &str) -> Option<Value> {
+        let users = self.dataset("users");
+        let is = |user: &&Value, member: &str| {
+            user[member].as_str().is_some_and(|text| text.eq_ignore_ascii_case(name))
+        };
+        users.iter().find(|user| is(user, "id") || is(user, "userPrincipalName")).cloned()
+    }
+
     /// Answers a query. `None`: there is no such object.
     pub fn slice(&self, row: &Row, ids: &[String], query: &Query) -> Option<Slice> {
         let mut slice = if row.path == "/auditLogs/signIns" {

@@ -13,10 +13,10 @@ mod piece;
 
 pub use ask::{Plainness, Question};
 pub use fetch::Effort;
-pub use pacer::{Limit, MOST_LANES, documented};
+pub use pacer::{Limit, MOST_LANES, Pace, documented};
 pub use page::Page;
 
-use crate::catalogue::graph::{Bucket, Row};
+use crate::catalogue::graph::{Bucket, Requests, Row};
 use crate::catalogue::member;
 use crate::error::{self, Error, Result};
 use crate::event::{Cursor, Reason};
@@ -111,15 +111,15 @@ pub struct Graph {
     runtime: Runtime,
     fetcher: Arc<Fetcher>,
     base: Address,
+    pace: Pace,
 }
 
 impl Graph {
-    /// Prepares everything; nothing is asked yet. `scale` is real seconds for a documented one: 1,
-    /// except in tests and measurements against a simulated tenant that runs faster.
+    /// Prepares everything; nothing is asked yet.
     ///
     /// # Errors
     /// Usage; access, if certificate or token are outside their time; internal.
-    pub fn new(sign_in: SignIn, network: &Network, scale: f64) -> Result<Graph> {
+    pub fn new(sign_in: SignIn, network: &Network, pace: Pace) -> Result<Graph> {
         let base = sign_in.resource.clone();
         let client = network.client(&base)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -127,8 +127,8 @@ impl Graph {
             .enable_all()
             .build()
             .map_err(|e| Error::new(error::Kind::Internal, "cannot start the network").because(e))?;
-        let fetcher = Arc::new(Fetcher { client, tokens: Tokens::new(sign_in)?, scale });
-        Ok(Graph { runtime, fetcher, base })
+        let fetcher = Arc::new(Fetcher { client, tokens: Tokens::new(sign_in)?, scale: pace.scale });
+        Ok(Graph { runtime, fetcher, base, pace })
     }
 
     /// Signs in and tells what the token allows.
@@ -137,6 +137,35 @@ impl Graph {
     /// Access: why it was refused, and what to do.
     pub fn sign_in(&self) -> Result<Claims> {
         self.runtime.block_on(self.fetcher.tokens.bearer()).map(|token| token.claims.clone())
+    }
+
+    /// What else a user is called: the id first, then UPN, mail and account names. `None`: there is no
+    /// such user, or they may not be read.
+    ///
+    /// # Errors
+    /// Access, if the sign-in is refused; I/O, if the service cannot be reached.
+    pub fn names_of_user(&self, name: &str) -> Result<Option<Vec<String>>> {
+        const NAMES: [&str; 5] =
+            ["id", "userPrincipalName", "mail", "onPremisesUserPrincipalName", "onPremisesSamAccountName"];
+        let Some(users) = Requests::builtin().row("users") else { return Ok(None) };
+        let row = Row {
+            path: "/users/{id}".into(),
+            single: true,
+            select: Some(NAMES.join(",")),
+            top: None,
+            count: false,
+            ..users.clone()
+        };
+        let shape = (Plainness::default(), 0);
+        let url = ask::address(&self.base, &row, &[], (None, None), Some(name), shape);
+        let pacer = Pacer::new(row.bucket, self.pace);
+        let effort = std::sync::Mutex::default();
+        let fetched = self.runtime.block_on(self.fetcher.page(&url, &row, &pacer, &effort))?;
+        let fetch::Fetched::Page(page) = fetched else { return Ok(None) };
+        let Some(record) = page.records.first().map(|range| page.record(range)) else { return Ok(None) };
+        let names: Vec<String> =
+            NAMES.iter().filter_map(|name| member::Path::new(name).first(record)).collect();
+        Ok((!names.is_empty()).then_some(names))
     }
 
     /// The sign-in, for its secrets and its names.
@@ -179,7 +208,7 @@ impl Graph {
         let mut lanes = JoinSet::new();
         let mut changed = BTreeMap::new();
         for (bucket, datasets) in queues {
-            let pacer = Pacer::new(bucket, self.fetcher.scale);
+            let pacer = Pacer::new(bucket, self.pace);
             let queue = Arc::new(Queue { datasets, pacer, changed: Notify::new() });
             changed.insert(bucket, queue.clone());
             for number in 0..MOST_LANES {

@@ -18,6 +18,21 @@ const NEWEST: f64 = 0.3;
 /// Longest wait after a 429 without `Retry-After`, in documented seconds.
 const LONGEST_BACKOFF: f64 = 120.0;
 
+/// How fast is collected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Real seconds for a documented one: 1, except against a simulated tenant that runs faster.
+    pub scale: f64,
+    /// Requests under way at once in a bucket, at most [`MOST_LANES`].
+    pub lanes: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { scale: 1.0, lanes: MOST_LANES }
+    }
+}
+
 /// How much the service answers in how much time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
@@ -45,8 +60,9 @@ pub fn documented(bucket: Bucket) -> Option<Limit> {
 /// The pacer of one bucket.
 pub struct Pacer {
     limit: Option<Limit>,
-    /// Real seconds for a documented one; 1 outside of tests and measurements.
+    /// Real seconds for a documented one.
     scale: f64,
+    most: usize,
     /// Requests pass one by one, in the order in which they came.
     gate: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -65,8 +81,14 @@ struct State {
 
 impl Pacer {
     /// A pacer with the documented limit of a bucket.
-    pub fn new(bucket: Bucket, scale: f64) -> Self {
-        Pacer { limit: documented(bucket), scale, gate: tokio::sync::Mutex::new(()), state: Mutex::default() }
+    pub fn new(bucket: Bucket, pace: Pace) -> Self {
+        Pacer {
+            limit: documented(bucket),
+            scale: pace.scale,
+            most: pace.lanes.clamp(1, MOST_LANES),
+            gate: tokio::sync::Mutex::new(()),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -150,9 +172,9 @@ impl Pacer {
     /// How many requests should be under way: rate times latency.
     pub fn lanes(&self) -> usize {
         let latency = self.state().latency;
-        let Some(limit) = self.limit else { return MOST_LANES };
+        let Some(limit) = self.limit else { return self.most };
         let rate = f64::from(limit.units) / (limit.period.as_secs_f64() * self.scale);
-        ((rate * latency).ceil() as usize).clamp(1, MOST_LANES)
+        ((rate * latency).ceil() as usize).clamp(1, self.most)
     }
 }
 
@@ -166,6 +188,10 @@ pub fn jitter() -> f64 {
 mod tests {
     use super::*;
 
+    fn pace(scale: f64) -> Pace {
+        Pace { scale, ..Pace::default() }
+    }
+
     fn block_on<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
     }
@@ -173,7 +199,7 @@ mod tests {
     #[test]
     fn no_window_of_the_service_ever_sees_more_than_its_limit() {
         // 5 in 10 s, a hundred times faster.
-        let pacer = Pacer::new(Bucket::Reports, 0.01);
+        let pacer = Pacer::new(Bucket::Reports, pace(0.01));
         let mut sent = Vec::new();
         block_on(async {
             for _ in 0..23 {
@@ -188,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_refusal_pauses_everybody_and_grows_without_retry_after() {
-        let pacer = Pacer::new(Bucket::IdentityProtection, 0.01);
+        let pacer = Pacer::new(Bucket::IdentityProtection, pace(0.01));
         let first = pacer.throttled(None);
         let second = pacer.throttled(None);
         assert!(second > first && first >= Duration::from_millis(20), "{first:?} {second:?}");
@@ -201,18 +227,18 @@ mod tests {
 
     #[test]
     fn lanes_follow_the_latency() {
-        let pacer = Pacer::new(Bucket::Reports, 1.0);
+        let pacer = Pacer::new(Bucket::Reports, pace(1.0));
         assert_eq!(pacer.lanes(), 1);
         for (seconds, lanes) in [(0.1, 1), (1.0, 1), (3.0, 2), (8.0, 4), (60.0, 8)] {
             (0..40).for_each(|_| pacer.answered(Duration::from_secs_f64(seconds), None));
             assert_eq!(pacer.lanes(), lanes, "{seconds}");
         }
-        assert_eq!(Pacer::new(Bucket::Other, 1.0).lanes(), MOST_LANES);
+        assert_eq!(Pacer::new(Bucket::Other, pace(1.0)).lanes(), MOST_LANES);
     }
 
     #[test]
     fn the_services_warning_slows_down() {
-        let pacer = Pacer::new(Bucket::Directory, 0.1);
+        let pacer = Pacer::new(Bucket::Directory, pace(0.1));
         pacer.answered(Duration::from_millis(1), Some(0.9));
         assert!(block_on(pacer.turn(1)) >= Duration::from_millis(15));
     }
