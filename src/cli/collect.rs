@@ -137,6 +137,9 @@ impl Setup {
             return Err(Error::usage("the case reference is not allowed")
                 .hint("letters, digits, `.`, `_` and `-`, at most 64"));
         }
+        if args.max_volume.is_some_and(|most| most < LEAST_VOLUME) {
+            return Err(Error::usage("--max-volume is at least 1MiB"));
+        }
         let bundle_id = bundle::new_bundle_id()?;
         let chosen = recipients::choose(ui, &args.encrypting, &bundle_id)?;
         let (recipients, passphrase_file) = match chosen {
@@ -167,9 +170,6 @@ impl Setup {
     /// Opens the output, so that a wrong path fails in the first second.
     fn draft(&mut self, args: &Sealing, workspace: Option<&Path>, inputs: &[PathBuf]) -> Result<Volumes> {
         let recipients = self.recipients.take();
-        if args.max_volume.is_some_and(|most| most < LEAST_VOLUME) {
-            return Err(Error::usage("--max-volume is at least 1MiB"));
-        }
         let name = args.out.to_string_lossy().to_ascii_lowercase();
         let (in_clear, encrypted) = (name.ends_with(".zip"), name.ends_with(".zip.age"));
         if (in_clear && recipients.is_some()) || (encrypted && recipients.is_none()) {

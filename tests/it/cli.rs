@@ -638,3 +638,13 @@ fn an_input_that_changed_is_not_resumed() {
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("changed or vanished"), "{}", ran.err);
 }
+
+/// What is wrong with the flags is said before a key is made.
+#[test]
+fn a_volume_that_is_too_small_leaves_no_key_behind() {
+    let machine = Machine::new();
+    machine.file("in/users.json", r#"{"value":[]}"#);
+    let ran = machine.run(&["collect", "--input", "in", "--max-volume", "1000", "--out", "out"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("--max-volume") && !machine.path("state/keys").exists(), "{}", ran.err);
+}
