@@ -2,7 +2,7 @@
 
 use super::args::{Collect, Gather, Input, Seal, Sealing, Spool};
 use super::key::{self, Signing};
-use super::recipients::{self, Chosen};
+use super::recipients::{self, Chosen, PassphraseFile};
 use super::ui::{self, Terminal, Ui};
 use super::workspaces::{self, Held};
 use super::{interrupt, on_premises, places, policy, tenant, when};
@@ -122,7 +122,7 @@ struct Setup {
     /// Taken when the output is opened.
     recipients: Option<Recipients>,
     /// File of the passphrase that was made.
-    passphrase_file: Option<PathBuf>,
+    passphrase_file: Option<PassphraseFile>,
     case: Option<String>,
     workers: usize,
     bundle_id: String,
@@ -479,7 +479,7 @@ fn listing_of_refused(held: &Held) -> Result<String> {
 
 fn finish(
     ui: Ui,
-    setup: Setup,
+    mut setup: Setup,
     volumes: Volumes,
     held: Held,
     keep: bool,
@@ -532,6 +532,9 @@ fn finish(
         Err(error) => return Err(kept(ui, error, &held)),
     };
     let code = if done.incomplete { error::INCOMPLETE } else { 0 };
+    if let Some(file) = &mut setup.passphrase_file {
+        file.keep();
+    }
     // The bundle exists: nothing that fails from here on takes its success back.
     if done.incomplete
         && let Ok(listing) = listing_of_refused(&held)
@@ -598,7 +601,7 @@ impl Finished {
         let (encrypted, open) = if to.is_empty() {
             (String::new(), "")
         } else if let Some(file) = &setup.passphrase_file {
-            let file = file.display();
+            let file = file.path().display();
             (
                 format!("encrypted with ten words in {file} (tell them to support by another way)\n"),
                 " --passphrase-ask",
@@ -667,7 +670,7 @@ impl Finished {
             "bundle": last.map(|one| &one.path), "bundleId": setup.bundle_id,
             "bytes": done.sealed.iter().map(|one| one.size).sum::<u64>(),
             "sha256": last.map(|one| &one.sha256), "volumes": volumes,
-            "intendedRecipients": self.intended(), "passphraseFile": setup.passphrase_file,
+            "intendedRecipients": self.intended(), "passphraseFile": setup.passphrase_file.as_ref().map(PassphraseFile::path),
             "contentRoot": last.map(|one| &one.manifest.hash.root),
             "signer": {"algorithm": self.algorithm(), "fingerprint": crypto::fingerprint(&setup.signing.key.spki())},
             "policy": setup.policy.title(), "knownIdentifiers": 0,

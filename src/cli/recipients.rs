@@ -29,7 +29,34 @@ pub struct Chosen {
     /// To whom.
     pub recipients: Recipients,
     /// File of a passphrase that was made.
-    pub passphrase: Option<PathBuf>,
+    pub passphrase: Option<PassphraseFile>,
+}
+
+/// The file of a passphrase that was made. It goes with the run, unless a bundle was sealed with it.
+pub struct PassphraseFile {
+    path: PathBuf,
+    needed: bool,
+}
+
+impl PassphraseFile {
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A bundle was sealed with it: it stays.
+    pub fn keep(&mut self) {
+        self.needed = true;
+    }
+}
+
+impl Drop for PassphraseFile {
+    fn drop(&mut self) {
+        if !self.needed {
+            // Words that open nothing: a file that cannot be removed is harmless.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Settles the recipients before the long work starts. `None`: the bundle stays in clear.
@@ -63,7 +90,8 @@ pub fn choose(ui: Ui, args: &Encrypting, bundle_id: &str) -> Result<Option<Chose
         if std::io::stderr().is_terminal() {
             ui.note(&format!("passphrase {}", *words));
         }
-        return Ok(Some(Chosen { recipients, passphrase: Some(file) }));
+        let passphrase = Some(PassphraseFile { path: file, needed: false });
+        return Ok(Some(Chosen { recipients, passphrase }));
     }
     match args.from.read(true)? {
         Some(words) => Ok(Some(Chosen { recipients: Recipients::passphrase(&words)?, passphrase: None })),

@@ -44,13 +44,16 @@ pub fn run(ui: Ui, args: &Verify) -> Result<u8> {
     };
     let signer = args.receipt.signer()?;
     let found = bundle::verify_all(&volumes, &check)?;
-    if let (Some(verified), Some(signer)) = (&found.verified, &signer) {
-        args.receipt.write(ui, verified, signer)?;
-    }
     let shapes = match &found.verified {
         Some(verified) if args.privacy && found.code() == 0 => Some(shapes::check(verified)?),
         _ => None,
     };
+    // What has findings is not received.
+    if let (Some(verified), Some(signer)) = (&found.verified, &signer)
+        && shapes.as_ref().is_none_or(Shapes::is_clean)
+    {
+        args.receipt.write(ui, verified, signer)?;
+    }
     if ui.json {
         let mut report = serde_json::to_value(found.report())
             .map_err(|_| Error::new(error::Kind::Internal, "cannot write the report"))?;

@@ -387,3 +387,15 @@ fn when_the_disk_is_full_nothing_is_left() {
     }
     machine.ok(&[&seal[..], &["--recipient", "own.recipient.txt"]].concat());
 }
+
+/// Words that opened a bundle which never came to be are words lying about.
+#[test]
+fn a_passphrase_goes_with_the_bundle_that_was_not_sealed() {
+    let machine = Machine::new();
+    machine.file("in/unknown.json", r#"[{"nothing":"known"}]"#);
+    let ran = machine.run(&["collect", "--input", "in", "--out", "out", "--passphrase"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    let keys = std::fs::read_dir(machine.path("state/keys")).unwrap();
+    let names: Vec<_> = keys.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| !name.starts_with("passphrase-")), "{names:?}");
+}
