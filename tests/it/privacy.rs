@@ -49,6 +49,8 @@ fn unmarked_shapes_end_in_exit_five_without_the_value() {
     .to_string();
     let clean =
         r#"{"id":"fade0367-97df-873d-b280-ffadf2fb26d0","note":"u-uunltp2igwuex@d-4t3ff5tundavp.example"}"#;
+    machine.ok(&["key", "generate", "signing", "--out", "desk.pem"]);
+    let receipt = machine.path("got.intoto.jsonl");
     for (record, what) in [
         (clean, None),
         (r#"{"id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38","note":""}"#, Some("object_id")),
@@ -64,7 +66,12 @@ fn unmarked_shapes_end_in_exit_five_without_the_value() {
         machine.file("b.zip", forge.build(&key));
         let args = ["verify", "b.zip", "--public-key", "key.pem"];
         machine.ok(&args);
-        let ran = machine.run(&[&args[..], &["--privacy"]].concat());
+        let more = ["--privacy", "--receipt", "got.intoto.jsonl", "--sign-key", "desk.pem"];
+        let ran = machine.run(&[&args[..], &more].concat());
+        assert_eq!(receipt.exists(), what.is_none(), "{}", ran.err);
+        if what.is_none() {
+            std::fs::remove_file(&receipt).unwrap();
+        }
         match what {
             None => assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err),
             Some(what) => {
