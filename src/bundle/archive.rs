@@ -8,6 +8,7 @@
 use crate::crypto::Sha256;
 use crate::error::{self, Error, Result};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, System, ZipArchive, ZipWriter};
@@ -99,7 +100,16 @@ impl Packer {
         let deflated = entry.compression() == CompressionMethod::Deflated;
         drop(entry);
         drop(reader);
-        Ok(Packed { start, compressed, crc, deflated, size: self.size, sha256: self.digest.finish(), zip })
+        Ok(Packed {
+            start,
+            compressed,
+            crc,
+            deflated,
+            size: self.size,
+            sha256: self.digest.finish(),
+            proven: AtomicBool::new(false),
+            zip,
+        })
     }
 }
 
@@ -112,6 +122,8 @@ pub(crate) struct Packed {
     deflated: bool,
     size: u64,
     sha256: [u8; 32],
+    /// Whether it was inflated again to its end, and was what went in.
+    proven: AtomicBool,
 }
 
 impl Packed {
@@ -137,17 +149,49 @@ impl Packed {
         self.sha256
     }
 
-    /// The content, inflated again from the finished compressed bytes.
-    pub(crate) fn inflate(&self) -> Box<dyn Read + '_> {
+    /// The content, inflated again from the finished compressed bytes. Its end is an error if size or
+    /// CRC-32 are not those of what was packed.
+    pub(crate) fn inflate(&self) -> impl Read + '_ {
         let range = self.start as usize..(self.start + self.compressed) as usize;
         let bytes = self.zip.get(range).unwrap_or_default();
-        if self.deflated { Box::new(flate2::read::DeflateDecoder::new(bytes)) } else { Box::new(bytes) }
+        let content: Box<dyn Read + '_> =
+            if self.deflated { Box::new(flate2::read::DeflateDecoder::new(bytes)) } else { Box::new(bytes) };
+        Inflated { content, crc: crc32fast::Hasher::new(), size: 0, packed: self }
+    }
+
+    /// Whether the content was inflated again and is what went in.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
     }
 
     /// The one-entry zip and the way back from it, to park an entry outside the memory.
     pub(crate) fn into_parked(self) -> (Vec<u8>, Parked) {
-        let Packed { zip, start, compressed, crc, deflated, size, sha256 } = self;
-        (zip, Parked { start, compressed, crc, deflated, size, sha256 })
+        let Packed { zip, start, compressed, crc, deflated, size, sha256, proven } = self;
+        (zip, Parked { start, compressed, crc, deflated, size, sha256, proven })
+    }
+}
+
+/// Content on its way back, measured as it passes.
+struct Inflated<'p> {
+    content: Box<dyn Read + 'p>,
+    crc: crc32fast::Hasher,
+    size: u64,
+    packed: &'p Packed,
+}
+
+impl Read for Inflated<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        self.crc.update(buffer.get(..read).unwrap_or_default());
+        self.size += read as u64;
+        if read == 0 && !buffer.is_empty() {
+            if (self.packed.crc, self.packed.size) != (self.crc.clone().finalize(), self.size) {
+                let text = "an entry does not inflate to what was packed";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            self.packed.proven.store(true, Ordering::Relaxed);
+        }
+        Ok(read)
     }
 }
 
@@ -159,12 +203,13 @@ pub(crate) struct Parked {
     deflated: bool,
     size: u64,
     sha256: [u8; 32],
+    proven: AtomicBool,
 }
 
 impl Parked {
     pub(crate) fn unpark(self, zip: Vec<u8>) -> Packed {
-        let Parked { start, compressed, crc, deflated, size, sha256 } = self;
-        Packed { zip, start, compressed, crc, deflated, size, sha256 }
+        let Parked { start, compressed, crc, deflated, size, sha256, proven } = self;
+        Packed { zip, start, compressed, crc, deflated, size, sha256, proven }
     }
 }
 

@@ -17,13 +17,14 @@ use super::profile::Limits;
 use super::sink::Sink;
 use super::spill::{Spill, Waiting};
 use super::trust::Trust;
-use super::verify::verify_medium;
+use super::verify::verify_packed;
 use super::{attestation, grammar, merkle, recipe};
 use crate::catalogue::Stream;
 use crate::crypto::encryption::{Identities, Recipients};
 use crate::crypto::{self, PublicKey, Sha256, Signer};
 use crate::error::{self, Error, Result};
 use crate::record::Statement;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
@@ -101,6 +102,8 @@ pub struct Draft {
     out: PathBuf,
     force: bool,
     entries: Vec<Entry>,
+    /// Entries that were inflated again before they were appended.
+    proven: HashSet<String>,
     /// The last part of the volume before: numbers go on from there.
     before: Option<(Stream, u32)>,
     /// Bytes that manifest, checksums and directory will take for the entries so far.
@@ -144,6 +147,7 @@ impl Draft {
             out: out.to_owned(),
             force,
             entries: Vec::new(),
+            proven: HashSet::new(),
             before: None,
             listing: 0,
             last: None,
@@ -358,6 +362,9 @@ impl Draft {
         }
         self.archive.as_mut().ok_or_else(|| internal("the draft is closed"))?.append(name, packed)?;
         self.last = Some(key);
+        if packed.is_proven() {
+            self.proven.insert(name.to_owned());
+        }
         self.listing += LISTED + 4 * name.len() as u64;
         self.entries.push(Entry {
             path: name.to_owned(),
@@ -449,7 +456,7 @@ impl Draft {
     }
 
     /// Reads the finished file back as a stranger does, with the signer's public key; an encrypted one
-    /// with the key of the file itself. Gives size and SHA-256 of the file as it lies.
+    /// with the key of the file itself. Only what was inflated when it was packed is not inflated again. Gives size and SHA-256 of the file as it lies.
     fn reread(&self, manifest: &Manifest, signer: &dyn Signer) -> Result<(u64, String)> {
         let failed = |e| Error::io("cannot read the bundle back", e);
         let partial = self.partial.as_ref().ok_or_else(|| internal("the draft is closed"))?;
@@ -463,7 +470,7 @@ impl Draft {
             of_series: true,
             ..Check::new(trust)
         };
-        let outcome = verify_medium(Arc::new(file.try_clone().map_err(failed)?), &check)?;
+        let outcome = verify_packed(Arc::new(file.try_clone().map_err(failed)?), &check, &self.proven)?;
         if outcome.code() != 0 || outcome.manifest.as_deref() != Some(manifest) {
             return Err(refused("the bundle that was written does not verify", &outcome.findings));
         }

@@ -19,6 +19,7 @@ use super::verified::Verified;
 use crate::crypto;
 use crate::crypto::encryption::Unopened;
 use crate::error::{self, Error, Result};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -37,13 +38,36 @@ pub fn verify(path: &Path, check: &Check) -> Result<Verification> {
 
 /// Verifies the bundle in a medium.
 pub fn verify_medium(medium: Arc<dyn Medium>, check: &Check) -> Result<Verification> {
+    all_steps(medium, check, &HashSet::new())
+}
+
+/// Verifies what this process has packed. The entries of `packed` were inflated again before they were
+/// appended, and compared by size and CRC-32 with what went in; the archive digest says that the file holds
+/// those bytes. So they are not inflated once more. Everything else is as for a stranger.
+pub(super) fn verify_packed(
+    medium: Arc<dyn Medium>,
+    check: &Check,
+    packed: &HashSet<String>,
+) -> Result<Verification> {
+    all_steps(medium, check, packed)
+}
+
+fn all_steps(medium: Arc<dyn Medium>, check: &Check, packed: &HashSet<String>) -> Result<Verification> {
     if check.now.is_none() && max_age(check).is_some() {
         return Err(Error::new(error::Kind::Internal, "a greatest age needs the time"));
     }
     let detached = detached(check)?;
     let signers = Signers::new(&check.trust, check.limits.attestation_bytes);
-    let mut run =
-        Run { medium, check, signers, warnings: Vec::new(), manifest: None, sha256: None, recipient: None };
+    let mut run = Run {
+        medium,
+        check,
+        packed,
+        signers,
+        warnings: Vec::new(),
+        manifest: None,
+        sha256: None,
+        recipient: None,
+    };
     let mut findings = Vec::new();
     let verified = match run.steps(&detached, &mut findings) {
         Ok(verified) => Some(verified).filter(|_| findings.is_empty()),
@@ -110,6 +134,8 @@ impl From<io::Error> for Stop {
 struct Run<'a> {
     medium: Arc<dyn Medium>,
     check: &'a Check,
+    /// Entries that were read back when they were packed.
+    packed: &'a HashSet<String>,
     signers: Signers<'a>,
     warnings: Vec<String>,
     manifest: Option<Arc<Manifest>>,
@@ -167,7 +193,7 @@ impl Run<'_> {
         // From here on the steps do not build on one another: all of them are done, all is reported.
         let mut findings = Findings::default();
         let set = contents.set();
-        let entries = contents.entries(self.check.workers)?;
+        let entries = contents.entries(self.check.workers, self.packed)?;
         let digest = contents.archive()?;
         self.sha256 = Some(digest.whole);
         // Agreement reads entries by name: each must be listed and undamaged.

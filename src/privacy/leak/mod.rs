@@ -8,6 +8,7 @@ mod cut;
 mod dress;
 mod names;
 mod needles;
+mod seen;
 mod shapes;
 mod view;
 
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::kind::{Kind, KindSet};
 use names::{Hit, Names};
 use needles::Needles;
+use seen::Seen;
 use shapes::{Shape, Shapes};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -41,6 +43,15 @@ const AROUND: usize = 64;
 
 /// Most findings that one entry reports.
 const MOST: usize = 1000;
+
+/// Reported for a soft original whose place says nothing: counted, no finding.
+const PASSES: &str = "passes";
+
+/// What the search of one entry has learned about it.
+struct Known {
+    vain: view::Vain,
+    seen: Seen,
+}
 
 /// Something that must not stand in the bundle.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -117,7 +128,7 @@ impl<'a> LeakCheck<'a> {
     pub fn check(&self, entry: &str, bytes: &mut dyn Read) -> Result<Vec<Leak>> {
         let mut leaks = Vec::new();
         let mut window: Vec<u8> = Vec::with_capacity(CHUNK + BEFORE + AHEAD);
-        let mut vain = view::Vain::new();
+        let mut known = Known { vain: view::Vain::new(), seen: Seen::new() };
         // Offset of the window in the entry, and the first byte of it that no window decided yet.
         let (mut base, mut fresh) = (0u64, 0usize);
         loop {
@@ -128,7 +139,7 @@ impl<'a> LeakCheck<'a> {
                 .map_err(|e| Error::io("cannot read a finished entry for the leak check", e))?;
             let last = (read as u64) < wanted;
             let decided = if last { window.len() } else { window.len().saturating_sub(AHEAD) };
-            self.window(entry, &window, base, fresh..decided, &mut vain, &mut leaks);
+            self.window(entry, &window, base, fresh..decided, &mut known, &mut leaks);
             if last || leaks.len() >= MOST {
                 break;
             }
@@ -150,31 +161,64 @@ impl<'a> LeakCheck<'a> {
         window: &[u8],
         base: u64,
         range: std::ops::Range<usize>,
-        vain: &mut view::Vain,
+        known: &mut Known,
         leaks: &mut Vec<Leak>,
     ) {
         let mut report = |at: usize, what: &'static str, hard: bool| {
-            if range.contains(&at) && leaks.len() < MOST {
+            if !range.contains(&at) {
+            } else if what == PASSES {
+                self.soft.fetch_add(1, Ordering::Relaxed);
+            } else if leaks.len() < MOST {
                 leaks.push(Leak { entry: entry.to_owned(), offset: base + at as u64, what, hard });
             }
         };
         self.needles.find(window, |at| report(at, "key", true));
-        let mut plain = 0;
-        for region in view::unescaped(window) {
-            if let Some((from, to)) = region.covered {
-                self.stretch(window, plain..from, &mut report);
-                plain = to;
-            }
+        let regions = view::unescaped(window);
+        let covered: Vec<_> = regions.iter().filter_map(|region| region.covered.clone()).collect();
+        self.plain(window, &covered, &mut known.seen, &mut report);
+        for region in regions {
             self.view(&region.view, 0, &mut report);
         }
-        self.stretch(window, plain..window.len(), &mut report);
-        let others = view::base64(window, vain)
+        let others = view::base64(window, &mut known.vain)
             .into_iter()
             .chain(view::quoted(window))
             .chain(view::joined(window))
             .chain(view::without_nul(window));
         for view in others {
             self.view(&view, 0, &mut report);
+        }
+    }
+
+    /// Searches a window as it stands, but for what is covered by views and what was searched before.
+    fn plain(
+        &self,
+        window: &[u8],
+        covered: &[std::ops::Range<usize>],
+        seen: &mut Seen,
+        report: &mut impl FnMut(usize, &'static str, bool),
+    ) {
+        let pieces = if self.names.crosses { None } else { Seen::pieces(window) };
+        let Some(pieces) = pieces else {
+            let mut plain = 0;
+            for range in covered {
+                self.stretch(window, plain..range.start, report);
+                plain = range.end;
+            }
+            return self.stretch(window, plain..window.len(), report);
+        };
+        let (mut pieces, mut apart) = (&pieces[..], covered);
+        let mut finds = Vec::new();
+        while let Some(mut block) = seen.unknown(window, &mut pieces, &mut apart) {
+            self.examine(&block.view.bytes, |at| at, &mut |at, what, hard| finds.push((at, what, hard)));
+            for (at, what, hard) in finds.drain(..) {
+                block.found(at);
+                let origin = block.view.origin(at);
+                let range = covered.partition_point(|range| range.end <= origin);
+                if !covered.get(range).is_some_and(|range| range.contains(&origin)) {
+                    report(origin, what, hard);
+                }
+            }
+            seen.learn(window, &block);
         }
     }
 
@@ -246,7 +290,7 @@ impl<'a> LeakCheck<'a> {
             } else if self.soft_blocks(bytes, &hit) {
                 report(origin(hit.start), hit.kind.id(), false);
             } else {
-                self.soft.fetch_add(1, Ordering::Relaxed);
+                report(origin(hit.start), PASSES, false);
             }
         });
     }

@@ -6,6 +6,7 @@
 use super::super::dictionary::{Dictionary, orders};
 use super::super::hardness::{Hardness, hardness};
 use super::super::lookup::fold_word;
+use super::seen;
 use crate::kind::{Kind, KindSet};
 
 /// Longest stretch that is compared, in folded bytes; most words of it.
@@ -92,6 +93,8 @@ pub(super) struct Names {
     beginnings: Bits,
     /// The hashes of the rows.
     wholes: Bits,
+    /// Whether an original reaches over the border between two members.
+    pub crosses: bool,
 }
 
 /// A bit table over hashes: the cheap question before the exact one.
@@ -176,7 +179,9 @@ impl Names {
         let mut rows = Vec::new();
         let names = dictionary.names() as usize;
         let (mut beginnings, mut wholes) = (Bits::new(2 * names), Bits::new(names));
+        let mut crosses = false;
         let mut add = |text: &str, kind: Kind, hard: bool| {
+            crosses |= seen::crosses(text);
             let text = fold_word(text);
             let start = text.find(|c: char| is_word(c)).unwrap_or(0);
             let text = text[start..].trim_end_matches(|c: char| !is_word(c));
@@ -212,7 +217,7 @@ impl Names {
         for at in 1..buckets.len() {
             buckets[at] += buckets[at - 1];
         }
-        Names { rows, buckets, beginnings, wholes }
+        Names { rows, buckets, beginnings, wholes, crosses }
     }
 
     fn row(&self, hash: u64) -> Option<&Row> {

@@ -254,3 +254,58 @@ fn the_reverse_name_of_a_pseudonym_is_no_address() {
     assert_eq!(leaks(&name.replace("8.b.d", "8.b.c")), 1);
     assert_eq!(leaks("a.94.10.1.2.c"), 1);
 }
+
+/// What a record is made of: members with finds and without, and what might reach from one to the next.
+const MEMBERS: &[&str] = &[
+    r#""appDisplayName":"Graph Explorer""#,
+    r#""userPrincipalName":"greta.schmidt@contoso.com""#,
+    r#""x":"Greta","#,
+    r#""Schmidt""#,
+    r#""Greta""#,
+    r#""clientVersion":"version""#,
+    r#""10.1.2.3""#,
+    r#""ipAddress":"203.0.113.7""#,
+    r#""text":"anna and the admin""#,
+    r#""userPrincipalName":"anna""#,
+    r#""path":"C:\\Users\\greta,""#,
+    r#""password":"","#,
+    r#""abcdef123456","x"#,
+    r#""sharedaccesskey"="abc123def456""#,
+    r#""id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38""#,
+    r#""octets":"\\f7\\cc\\07\\d7""#,
+    r#""cut":"greta.schm...""#,
+    r#""...","d707ccf7157c7d44"#,
+    r#"876dc01b0e5a9e38""#,
+    r#""a@","contoso.com""#,
+    r#""n":12.5,"ok":true,"none":null"#,
+    "\"last\":1}\n{\"first\":\"Greta \u{a0}Schmidt\"",
+    r#""wide":"S\u00f8ren \u00c5berg""#,
+    r#""S-1-5-21-1-2-3-","4-1001""#,
+    r#""v4":"1.2.3.","4","::1","fe80:1:2","3:4""#,
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn what_was_seen_before_is_found_all_the_same(
+        order in proptest::collection::vec(0..MEMBERS.len(), 4..40),
+        repeats in 8..14usize,
+    ) {
+        let clean: Vec<String> = (0..240).map(|n| format!("\"member{n}\":\"value {}\"", n % 7)).collect();
+        let record: Vec<&str> = order.iter().map(|at| MEMBERS[*at]).collect();
+        let text = format!("{{{},{}}}\n", record.join(","), clean.join(",")).repeat(repeats);
+        let dictionary = dictionary();
+        let with = LeakCheck::new(&dictionary, all(), Vec::new());
+        let mut without = LeakCheck::new(&dictionary, all(), Vec::new());
+        without.names.crosses = true;
+        let leaks = |check: &LeakCheck<'_>| (check.check("x", &mut text.as_bytes()).unwrap(), check.soft_hits());
+        let (with, without) = (leaks(&with), leaks(&without));
+        let around = |leak: &Leak| {
+            let at = leak.offset as usize;
+            format!("{} {:?}", leak.what, String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(60)..(at + 40).min(text.len())]))
+        };
+        let only: Vec<_> = with.0.iter().filter(|l| !without.0.contains(l)).map(around).take(3).collect();
+        let lost: Vec<_> = without.0.iter().filter(|l| !with.0.contains(l)).map(around).take(3).collect();
+        proptest::prop_assert_eq!((only, lost, with.1), (vec![], vec![], without.1));
+    }
+}

@@ -18,6 +18,17 @@ impl View {
         View { bytes, marks: vec![(0, at), (0, at)] }
     }
 
+    /// A view that pieces of the window are appended to.
+    pub fn empty() -> View {
+        View { bytes: Vec::new(), marks: Vec::new() }
+    }
+
+    /// Appends a piece of the window that starts at `from` there.
+    pub fn append(&mut self, piece: &[u8], from: usize) {
+        self.marks.push((self.bytes.len(), from));
+        self.bytes.extend_from_slice(piece);
+    }
+
     /// Whether the bytes came out of base64: they may hold any encoding again.
     pub fn is_decoded(&self) -> bool {
         self.marks.len() == 2 && self.marks[0] == self.marks[1]
@@ -47,7 +58,7 @@ pub(super) struct Region {
     pub view: View,
     /// From the first escape to the end of the last one, if the stretch says nothing there that its view
     /// does not: where all escapes are those of quotes and slashes.
-    pub covered: Option<(usize, usize)>,
+    pub covered: Option<std::ops::Range<usize>>,
 }
 
 /// Every stretch of the window that holds escapes: backslashes of JSON at any depth and of LDAP,
@@ -87,7 +98,7 @@ pub(super) fn unescaped(window: &[u8]) -> Vec<Region> {
     }
     let region = |span: Span| Region {
         view: unescape(window, span.from, span.to),
-        covered: span.simple.then_some((span.first, span.last)),
+        covered: span.simple.then_some(span.first..span.last),
     };
     spans.into_iter().map(region).collect()
 }
