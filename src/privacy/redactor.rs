@@ -1,6 +1,7 @@
 //! The redactor of a stream: the only maker of [`Redacted`] records.
 
 use super::plan::Plan;
+use super::renderer::Renderer;
 use super::rewrite::json::Json;
 use super::rewrite::value::Values;
 use super::rewrite::{text, xml};
@@ -51,6 +52,11 @@ impl<'a> Redactor<'a> {
             tally.records += 1;
             Ok(())
         })
+    }
+
+    /// Lets somebody ask what becomes of values of the next record: nothing is counted.
+    pub fn aside<T>(&mut self, ask: impl FnOnce(&mut Renderer<'a>) -> T) -> T {
+        self.values.renderer.aside(ask)
     }
 
     /// Scans a free text, for example the name of a file.

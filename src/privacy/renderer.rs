@@ -39,6 +39,8 @@ pub struct Renderer<'r> {
     counts: Vec<KindCounts>,
     lints: BTreeMap<&'static str, u64>,
     inside: Option<Kind>,
+    /// Whether what becomes of a value is not counted.
+    aside: bool,
 }
 
 /// By which way a value came: what becomes of it is a function of way, kind, surroundings and value.
@@ -59,6 +61,8 @@ struct Remembered {
     kind: Kind,
     inside: Option<Kind>,
     outcome: Option<Rendered>,
+    /// Whether it is the pseudonym of the value, as every way that replaces it makes it.
+    made: bool,
     /// Bytes of the value, then of its replacement.
     lengths: [u8; 2],
     bytes: [u8; ROOM],
@@ -70,6 +74,7 @@ impl Remembered {
         kind: Kind::Fact,
         inside: None,
         outcome: None,
+        made: false,
         lengths: [0; 2],
         bytes: [0; ROOM],
     };
@@ -86,6 +91,7 @@ impl<'r> Renderer<'r> {
             counts: vec![KindCounts::default(); Kind::COUNT],
             lints: BTreeMap::new(),
             inside: None,
+            aside: false,
         }
     }
 
@@ -193,7 +199,18 @@ impl<'r> Renderer<'r> {
         }
     }
 
+    /// Lets somebody ask what becomes of values that are not written to a record: nothing is counted.
+    pub fn aside<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        self.aside = true;
+        let answer = ask(self);
+        self.aside = false;
+        answer
+    }
+
     fn count(&mut self, kind: Kind, outcome: Rendered) {
+        if self.aside {
+            return;
+        }
         let counts = &mut self.counts[kind as usize];
         match outcome {
             Rendered::Kept | Rendered::Scan => counts.kept += 1,
@@ -305,9 +322,10 @@ impl<'r> Renderer<'r> {
         let at = if value.len() > ROOM { SLOTS } else { slot(kind, self.inside, value.as_bytes()) };
         if let Some(known) = self.cache.get(at)
             && let Some(outcome) = known.outcome
-            && (known.way, known.kind, known.inside) == (way, kind, self.inside)
+            && (known.kind, known.inside) == (kind, self.inside)
             && let [length, more] = known.lengths.map(usize::from)
             && known.bytes[..length] == *value.as_bytes()
+            && (known.way == way || known.made && self.is_made(way, kind, value))
         {
             out.extend_from_slice(&known.bytes[length..length + more]);
             return outcome;
@@ -317,7 +335,7 @@ impl<'r> Renderer<'r> {
         }
         let start = out.len();
         let outcome = make(self, out);
-        let inside = self.inside;
+        let (inside, made) = (self.inside, self.is_made(way, kind, value));
         let fresh = &out[start..];
         if let Some(known) = self.cache.get_mut(at)
             && let Some(room) = known.bytes.get_mut(..value.len() + fresh.len())
@@ -327,8 +345,19 @@ impl<'r> Renderer<'r> {
             new.copy_from_slice(fresh);
             known.lengths = [value.len() as u8, fresh.len() as u8];
             (known.way, known.kind, known.inside, known.outcome) = (way, kind, inside, Some(outcome));
+            known.made = made;
         }
         outcome
+    }
+
+    /// Whether a value that comes by this way is replaced by its pseudonym, whatever it is.
+    fn is_made(&self, way: Way, kind: Kind, value: &str) -> bool {
+        match way {
+            Way::Replaced => true,
+            _ if guid_decision::may_be_guid(value) => false,
+            Way::Hidden => true,
+            Way::Rule => self.rules.treatment(kind) == Treatment::Pseudonymize,
+        }
     }
 
     fn make(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {

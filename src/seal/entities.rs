@@ -5,8 +5,8 @@ use super::{Job, stopped};
 use crate::bundle::{PART_BYTES, PackedStatement, StatementWriter};
 use crate::error::Result;
 use crate::kind::Kind;
+use crate::privacy::Renderer;
 use crate::privacy::people::{Entity, Lines, Marks, Observed, Observer, Suffixes};
-use crate::privacy::{Dictionary, Renderer};
 use crate::record::{Raw, Statement};
 use crate::workspace::Workspace;
 
@@ -18,7 +18,6 @@ pub(super) fn are_wanted(job: &Job<'_>) -> bool {
 /// Watches the records of a slice.
 pub(super) struct Watch<'a> {
     observer: Observer<'a>,
-    renderer: Renderer<'a>,
     sorter: Sorter<'a>,
 }
 
@@ -30,18 +29,16 @@ impl<'a> Watch<'a> {
     pub fn new(
         job: &'a Job<'_>,
         workspace: &'a Workspace,
-        dictionary: &'a Dictionary,
         (marks, suffixes): (&Marks, &'a Suffixes),
         dataset: &str,
     ) -> Option<Self> {
         let observer = marks.observer(dataset, suffixes).filter(|_| are_wanted(job))?;
-        let renderer = Renderer::new(job.rules, job.names, dictionary);
-        Some(Watch { observer, renderer, sorter: Sorter::new(workspace) })
+        Some(Watch { observer, sorter: Sorter::new(workspace) })
     }
 
-    /// Looks at a raw record.
-    pub fn see(&mut self, raw: &Raw) -> Result<()> {
-        match self.observer.see(raw, &mut self.renderer)? {
+    /// Looks at a raw record. What becomes of its values is asked where the record will ask again.
+    pub fn see(&mut self, raw: &Raw, renderer: &mut Renderer<'_>) -> Result<()> {
+        match self.observer.see(raw, renderer)? {
             Some((key, draft)) => {
                 let length = draft.bytes().len();
                 self.sorter.push(key, draft, length)

@@ -178,7 +178,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
         |task| {
             let task = to_sort[task];
             let to_watch = (&unmarked, &suffixes);
-            let watch = Watch::new(job, workspace, &dictionary, to_watch, &task.stream.dataset);
+            let watch = Watch::new(job, workspace, to_watch, &task.stream.dataset);
             order::sort(job, workspace, &dictionary, task, watch, &room)
         },
         |task, slice| {
@@ -206,7 +206,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
                     workspace,
                     &dictionary,
                     task,
-                    |_| Ok(()),
+                    |_, _| Ok(()),
                     |record, _, time| parts.push(&record, time.or_else(|| clock.read(&record))),
                 )?;
                 let (parts, leaks) = parts.finish()?;

@@ -11,7 +11,7 @@ use super::{Job, Task, stopped};
 use crate::catalogue::Order;
 use crate::catalogue::member::Path as Member;
 use crate::error::Result;
-use crate::privacy::{Dictionary, LeakCheck};
+use crate::privacy::{Dictionary, LeakCheck, Renderer};
 use crate::record::{Raw, Redacted};
 use crate::workspace::{RunReader, Runs, SLICE_BYTES, Workspace};
 use std::cmp::Reverse;
@@ -167,7 +167,9 @@ pub(super) fn sort<'w>(
 ) -> Result<Slice<'w>> {
     let keys = Keys::new(job, task);
     let mut sorter = Sorter::new(workspace);
-    let see = |raw: &Raw| watch.as_mut().map_or(Ok(()), |watch| watch.see(raw));
+    let see = |raw: &Raw, renderer: &mut Renderer<'_>| {
+        watch.as_mut().map_or(Ok(()), |watch| watch.see(raw, renderer))
+    };
     let counted = rewrite(job, workspace, dictionary, task, see, |record, length, _| {
         sorter.push(keys.of(&record), record, length)
     })?;

@@ -5,7 +5,7 @@ use crate::bundle::{PART_BYTES, PackedPart, PartWriter};
 use crate::catalogue::member::Path as Member;
 use crate::catalogue::{Layout, time};
 use crate::error::Result;
-use crate::privacy::{Dictionary, Leak, LeakCheck, Redactor, Tally, empty_record, xml_frame};
+use crate::privacy::{Dictionary, Leak, LeakCheck, Redactor, Renderer, Tally, empty_record, xml_frame};
 use crate::record::{Raw, Redacted};
 use crate::workspace::Workspace;
 use jiff::Timestamp;
@@ -23,14 +23,15 @@ pub(super) struct Counted {
     pub too_large: u64,
 }
 
-/// Redacts the records of a slice one by one: `see` looks at each as it came, `take` gets what became
+/// Redacts the records of a slice one by one: `see` looks at each as it came
+/// and may ask what becomes of values, `take` gets what became
 /// of it, with the length that it had before and the time that its reader knew.
 pub(super) fn rewrite(
     job: &Job<'_>,
     workspace: &Workspace,
     dictionary: &Dictionary,
     task: &Task,
-    mut see: impl FnMut(&Raw) -> Result<()>,
+    mut see: impl FnMut(&Raw, &mut Renderer<'_>) -> Result<()>,
     mut take: impl FnMut(Redacted, usize, Option<Timestamp>) -> Result<()>,
 ) -> Result<Counted> {
     let mut redactor = Redactor::new(job.rules, job.names, dictionary, &task.stream)?;
@@ -41,7 +42,7 @@ pub(super) fn rewrite(
         let (length, time) = (raw.len(), raw.time());
         counted.bytes += length as u64;
         counted.records += 1;
-        see(&raw)?;
+        redactor.aside(|renderer| see(&raw, renderer))?;
         let mut record = redactor.apply(raw)?;
         if record.bytes().len() as u64 + 2 * FRAME > PART_BYTES {
             record = empty_record(task.layout)?;
