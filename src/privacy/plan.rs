@@ -30,6 +30,19 @@ const TEXT: &str = "#text";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotId(u32);
 
+impl SlotId {
+    /// Its number, from 0 on in the order in which places were first met.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The slot of a number, for tests.
+    #[cfg(test)]
+    pub fn numbered(number: u32) -> Self {
+        SlotId(number)
+    }
+}
+
 /// Index of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);

@@ -41,6 +41,7 @@ pub struct Renderer<'r> {
     inside: Option<Kind>,
     /// Whether what becomes of a value is not counted.
     aside: bool,
+    asked: u64,
 }
 
 /// By which way a value came: what becomes of it is a function of way, kind, surroundings and value.
@@ -92,6 +93,7 @@ impl<'r> Renderer<'r> {
             lints: BTreeMap::new(),
             inside: None,
             aside: false,
+            asked: 0,
         }
     }
 
@@ -207,7 +209,13 @@ impl<'r> Renderer<'r> {
         answer
     }
 
+    /// How often it was asked so far.
+    pub fn asked(&self) -> u64 {
+        self.asked
+    }
+
     fn count(&mut self, kind: Kind, outcome: Rendered) {
+        self.asked += 1;
         if self.aside {
             return;
         }
@@ -508,6 +516,7 @@ impl Render for Renderer<'_> {
     }
 
     fn lint(&mut self, id: &'static str) {
+        self.asked += 1;
         *self.lints.entry(id).or_default() += 1;
     }
 }

@@ -35,6 +35,19 @@ impl Counts {
         self.violations += other.violations;
     }
 
+    /// What was added since they were `before`.
+    pub fn since(&self, before: &Counts) -> Counts {
+        Counts {
+            kept: self.kept - before.kept,
+            replaced: self.replaced - before.replaced,
+            redacted: self.redacted - before.redacted,
+            dropped: self.dropped - before.dropped,
+            scanned: self.scanned - before.scanned,
+            found: self.found - before.found,
+            violations: self.violations - before.violations,
+        }
+    }
+
     /// Values that were met.
     pub fn values(&self) -> u64 {
         self.kept + self.replaced + self.redacted + self.dropped + self.scanned

@@ -348,6 +348,13 @@ impl Json<'_, '_> {
     }
 
     fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+        let slot = self.plan.text(place.slot).unwrap_or(place.slot);
+        if self.values.still.knows(slot, raw, self.plan.counts(slot)) {
+            out.push(b'"');
+            out.extend_from_slice(raw.as_bytes());
+            out.push(b'"');
+            return Ok(Fate::Written);
+        }
         let plain = unescape(raw);
         let opens = opening(&plain);
         let may_nest = match opens {
@@ -358,13 +365,19 @@ impl Json<'_, '_> {
         if may_nest && place.nested < NESTED && !is_nothing(&plain) && is_json(&plain) {
             return self.nested(raw, &plain, place, out);
         }
-        let slot = self.plan.text(place.slot).unwrap_or(place.slot);
         let mark = out.len();
         out.push(b'"');
         let start = out.len();
+        let (asked, before) = (self.values.renderer.asked(), *self.plan.counts(slot));
         let fate = self.values.at(self.plan, slot, &plain, out);
         match fate {
-            Fate::Same => copy(raw, out),
+            Fate::Same => {
+                copy(raw, out);
+                if self.values.renderer.asked() == asked {
+                    let counted = self.plan.counts(slot).since(&before);
+                    self.values.still.learn(slot, raw, &counted);
+                }
+            }
             Fate::Written => {
                 if out[start..].iter().any(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
                     let text = out.split_off(start);

@@ -2,6 +2,7 @@
 
 pub mod json;
 pub mod lex;
+pub mod still;
 pub mod text;
 pub mod value;
 pub mod xml;

@@ -9,6 +9,7 @@ use super::super::renderer::{Renderer, is_nothing, mix};
 use super::super::rules::Rules;
 use super::super::rules::{Leaf, PlacePart};
 use super::super::{Dictionary, Pseudonymizer, TextEngine, parse_guid};
+use super::still::Still;
 use crate::catalogue::Grammar;
 use crate::kind::Kind;
 use std::borrow::Cow;
@@ -34,6 +35,8 @@ pub struct Values<'r> {
     pub found: u64,
     /// Texts in which nothing was found, with the kind of the field around them.
     clean: Vec<Option<Box<Clean>>>,
+    /// Strings that stayed, with their places.
+    pub still: Still,
 }
 
 type Clean = (Option<Kind>, Vec<u8>);
@@ -51,6 +54,7 @@ impl<'r> Values<'r> {
             engine: TextEngine::new(dictionary),
             found: 0,
             clean: std::iter::repeat_with(|| None).take(CLEAN).collect(),
+            still: Still::new(),
         }
     }
 
