@@ -22,12 +22,13 @@ struct Known {
 /// The memory.
 pub struct Still(Vec<Known>);
 
-impl Still {
-    /// Nothing known yet.
-    pub fn new() -> Still {
+impl Default for Still {
+    fn default() -> Self {
         Still(vec![Known { slot: u32::MAX, length: 0, scanned: false, bytes: [0; LONGEST] }; SLOTS])
     }
+}
 
+impl Still {
     /// Whether the string stood here before and stayed; counts it.
     pub fn knows(&self, slot: SlotId, raw: &str, counts: &mut Counts) -> bool {
         let Some(at) = place(slot, raw.as_bytes()) else { return false };
@@ -89,7 +90,7 @@ mod tests {
         let (here, there) = (SlotId::numbered(3), SlotId::numbered(4));
         let kept = Counts { kept: 1, ..Counts::default() };
         let scanned = Counts { scanned: 1, ..Counts::default() };
-        let mut still = Still::new();
+        let mut still = Still::default();
         still.learn(here, "success", &kept);
         still.learn(there, "", &scanned);
         let mut counts = Counts::default();

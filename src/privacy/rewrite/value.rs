@@ -54,7 +54,7 @@ impl<'r> Values<'r> {
             engine: TextEngine::new(dictionary),
             found: 0,
             clean: std::iter::repeat_with(|| None).take(CLEAN).collect(),
-            still: Still::new(),
+            still: Still::default(),
         }
     }
 
