@@ -53,18 +53,25 @@ impl Start {
     }
 }
 
+/// The phases that ended, and the one that is open.
+#[derive(Default)]
+struct Told {
+    ended: Vec<(Phase, Spent)>,
+    open: Option<Start>,
+}
+
 /// One round: gather, learn, rewrite, sign, the rest, the whole.
 fn collect(files: &[PathBuf], workers: usize) -> Result<[Spent; 6], Box<dyn std::error::Error>> {
     let whole = Start::now(false);
     let folder = tempfile::tempdir()?;
-    let phases: Mutex<(Vec<(Phase, Spent)>, Option<Start>)> = Mutex::default();
+    let phases: Mutex<Told> = Mutex::default();
     let observer = |event: &Event<'_>| {
         let mut held = phases.lock().expect("no panic while it is held");
         match event {
-            Event::Begin { .. } => held.1 = Some(Start::now(false)),
+            Event::Begin { .. } => held.open = Some(Start::now(false)),
             Event::End { phase } => {
-                if let Some(start) = held.1.take() {
-                    held.0.push((*phase, start.spent()));
+                if let Some(start) = held.open.take() {
+                    held.ended.push((*phase, start.spent()));
                 }
             }
             _ => {}
@@ -110,7 +117,7 @@ fn collect(files: &[PathBuf], workers: usize) -> Result<[Spent; 6], Box<dyn std:
     let whole = whole.spent();
     let held = phases.lock().expect("no panic while it is held");
     let of = |wanted: Phase| {
-        let all = held.0.iter().filter(|(phase, _)| *phase == wanted).map(|(_, spent)| *spent);
+        let all = held.ended.iter().filter(|(phase, _)| *phase == wanted).map(|(_, spent)| *spent);
         all.fold(Spent::default(), |sum, one| Spent { wall: sum.wall + one.wall, cpu: sum.cpu + one.cpu })
     };
     let [gather, learn, rewrite, sign] = [Phase::Gather, Phase::Learn, Phase::Rewrite, Phase::Sign].map(of);
