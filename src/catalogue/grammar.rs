@@ -156,6 +156,7 @@ impl Grammar {
                     && dots <= 5
                     && bytes[0].is_ascii_digit()
                     && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(b))
+                    && !is_device_address(value)
             }
             Grammar::Enum(list) => {
                 // Flags come joined by commas; some producers write numbers in place of names.
@@ -203,6 +204,11 @@ fn is_number(value: &str) -> bool {
 
 /// An IP address, or six groups of two hex digits: never a technical code.
 fn is_network_address(value: &str) -> bool {
+    value.parse::<std::net::IpAddr>().is_ok() || is_device_address(value)
+}
+
+/// Six groups of two hex digits, as in `3C-A4-00-00-00-01`.
+fn is_device_address(value: &str) -> bool {
     let groups = |separator: char| {
         let mut count = 0;
         value.split(separator).all(|group| {
@@ -210,7 +216,7 @@ fn is_network_address(value: &str) -> bool {
             group.len() == 2 && group.bytes().all(|b| b.is_ascii_hexdigit())
         }) && count == 6
     };
-    value.parse::<std::net::IpAddr>().is_ok() || (value.len() == 17 && (groups('-') || groups(':')))
+    value.len() == 17 && (groups('-') || groups(':'))
 }
 
 /// `P1DT2H`, `-PT5M`, `01:00:00`, `7.00:00:00`, `0.25`: letters only as units after a number.

@@ -99,7 +99,7 @@ impl Dictionary {
                 index.add(&text, number, false);
                 match kind {
                     Kind::PersonName => {
-                        for order in orders(&text) {
+                        for order in written(&text) {
                             index.add(&order, number, true);
                         }
                     }
@@ -252,6 +252,19 @@ fn end_bit(label: &str) -> u64 {
     1 << ((usize::from(last) + 7 * label.chars().count()) % 64)
 }
 
+/// Other ways in which a name is written: its other orders, and all of them in ASCII letters.
+pub(crate) fn written(name: &str) -> Vec<String> {
+    let mut out = orders(name);
+    for plain in super::fold::ascii_forms(name) {
+        // One word without its accents may be a word of the language.
+        if plain.contains(' ') || !super::vocabulary::is_vocabulary(&plain) {
+            out.extend(orders(&plain));
+            out.push(plain);
+        }
+    }
+    out
+}
+
 /// Other orders in which a name of two or more words is written: `Schmidt, Greta` ⇄ `Greta Schmidt`.
 /// A remark in parentheses at the end is left out.
 pub(crate) fn orders(name: &str) -> Vec<String> {
@@ -304,6 +317,17 @@ mod tests {
         assert_eq!(orders("schmidt, greta (it)"), ["schmidt, greta", "greta schmidt"]);
         assert!(orders("greta").is_empty());
         assert!(orders(", x").is_empty());
+    }
+
+    #[test]
+    fn names_are_written_in_ascii_letters_too() {
+        let forms = written("jürgen müller");
+        for form in
+            ["müller, jürgen", "jurgen muller", "muller, jurgen", "juergen mueller", "mueller, juergen"]
+        {
+            assert!(forms.iter().any(|known| known == form), "{form}: {forms:?}");
+        }
+        assert_eq!(written("greta schmidt"), orders("greta schmidt"));
     }
 
     #[test]

@@ -221,12 +221,16 @@ fn parse(s: &str) -> Option<Vec<Vec<Pair<'_>>>> {
     }
 }
 
+/// Longest short name of an attribute type: `X500UNIQUEIDENTIFIER`. What is longer is no name, but a value
+/// that ends in `=`, and would stay readable as one.
+const SHORT_NAME: usize = 20;
+
 /// A short name (`CN`) or an object identifier (`2.5.4.3`).
 fn is_type(name: &str) -> bool {
     let oid = name.contains('.') && name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let short = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
-    name.len() <= 64 && (oid || short)
+    (oid && name.len() <= 64) || (short && name.len() <= SHORT_NAME)
 }
 
 /// A value up to an unescaped `,` or `+`: as written, decoded, and the rest from the separator on.
@@ -406,6 +410,8 @@ mod tests {
             "\0=a",
             "é=a",
             "CN=\\é",
+            "jCqb1LGPnkGsxpHc3XU4YQ==",
+            "Z3JldGFAY29udG9zby5jb20tbG9uZw==",
             &commas,
             &open,
         ] {

@@ -3,12 +3,13 @@
 //! 1. It names a learned entity of a kind that the policy pseudonymises: replaced, wherever it stands.
 //! 2. It is published by Microsoft, or zero: it stays.
 //! 3. The rule of its kind keeps it: it stays.
+//!    So does the id of an application of the tenant in a text, where the rule of such ids keeps them.
 //! 4. Otherwise it is replaced. The same GUID always has the same pseudonym.
 
 use super::Dictionary;
 use super::policy::treatment::Treatment;
 use super::rules::Rules;
-use crate::kind::Kind;
+use crate::kind::{Kind, KindSet};
 
 /// What happens to a GUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,11 @@ pub fn decide(
     }
     let keeps = |kind: Kind| rules.treatment(kind) == Treatment::Keep;
     let technical = |kind: Kind| matches!(kind, Kind::TraceId | Kind::PublicId | Kind::Fact);
+    // An application's id in a text, where the field that taught it stays readable.
+    if kind == Kind::ObjectId && keeps(Kind::AppId) && dictionary.is_entity(guid, KindSet::of(&[Kind::AppId]))
+    {
+        return Fate::Keep;
+    }
     if keeps(kind) || inside.is_some_and(|kind| technical(kind) && keeps(kind)) {
         return Fate::Keep;
     }

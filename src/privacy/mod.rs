@@ -15,6 +15,7 @@ pub mod dn;
 pub mod domain;
 pub mod entity;
 pub mod explain;
+mod fold;
 pub mod generalize;
 pub mod guid;
 pub mod guid_decision;

@@ -41,6 +41,7 @@ pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize, dotted: bool) -> Op
         }
         [b'o' | b'O', ..] if run.len() > 10 && run[..10].eq_ignore_ascii_case(b"otpauth://") => {
             let long = length(bytes, start, |b| b.is_ascii_graphic() && !b"\"'<>\\".contains(b));
+            let long = long - usize::from(bytes[start + long - 1] == b')');
             return Some(Secret { start, end: start + long, what: "totp" });
         }
         _ => {}
@@ -184,9 +185,9 @@ fn value(text: &str, at: usize, what: &'static str) -> Option<Secret> {
             None if line => !matches!(b, b'\n' | b'\r' | b'"'),
             None => !b.is_ascii_whitespace() && !b",;&)]}<>|\"'".contains(b),
         });
+    let mut end = if line && quote.is_none() { credentials(bytes, start).unwrap_or(end) } else { end };
     // An escaped closing quote leaves its backslashes behind the value.
-    let mut end = end;
-    while quote.is_some() && end > start && bytes[end - 1] == b'\\' {
+    while (quote.is_some() || line) && end > start && bytes[end - 1] == b'\\' {
         end -= 1;
     }
     let start = start.min(end);
@@ -196,6 +197,23 @@ fn value(text: &str, at: usize, what: &'static str) -> Option<Secret> {
         end: ceil(text, end),
         what,
     })
+}
+
+/// The end of credentials whose scheme is followed by a single token (RFC 9110, 11.4: `token68`): prose
+/// may go on behind it. Other schemes list parameters, to the end of the line.
+fn credentials(bytes: &[u8], start: usize) -> Option<usize> {
+    let scheme = length(bytes, start, u8::is_ascii_alphabetic);
+    let name = &bytes[start..start + scheme];
+    let single = [&b"bearer"[..], b"basic", b"negotiate", b"ntlm"];
+    if !single.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let token = skip(bytes, start + scheme, b" \t", 8);
+    let long = length(bytes, token, |b| b.is_ascii_alphanumeric() || b"-._~+/=".contains(b));
+    // What is shorter is a word, and what goes on at once is no such token: then the line counts.
+    let ends =
+        bytes.get(token + long).is_none_or(|b| b.is_ascii_whitespace() || b"\"'\\)]}>,;&|<".contains(b));
+    (token > start + scheme && long >= 8 && ends).then_some(token + long)
 }
 
 fn skip(bytes: &[u8], from: usize, what: &[u8], most: usize) -> usize {
@@ -306,6 +324,11 @@ mod tests {
             ("{\\\"client_secret\\\":\\\"s3cr3t-Value\\\"}".into(), "secret", "s3cr3t-Value"),
             ("access_token=abcdef123456&x".into(), "token", "abcdef123456"),
             ("Authorization: Basic dXNlcjpwYXNz\nnext".into(), "authorization", "Basic dXNlcjpwYXNz"),
+            ("(Authorization: Bearer abc123DEF456 for x)".into(), "authorization", "Bearer abc123DEF456"),
+            ("Authorization: Digest a=b, c=d1".into(), "authorization", "Digest a=b, c=d1"),
+            ("Authorization: Basic dXNl, c=d1".into(), "authorization", "Basic dXNl, c=d1"),
+            ("Authorization: Bearer abc123DEF456\\\\\"}".into(), "authorization", "Bearer abc123DEF456"),
+            ("(otpauth://totp/x?secret=ABC) end".into(), "totp", "otpauth://totp/x?secret=ABC"),
             ("Cookie: a=b; c=d12345".into(), "cookie", "a=b; c=d12345"),
             ("otpauth://totp/x?secret=ABC end".into(), "totp", "otpauth://totp/x?secret=ABC"),
             (

@@ -818,7 +818,7 @@ def split_dn(text):
         oid = "." in name and set(name) <= DIGITS | {"."}
         if not oid and not (name[:1] in LETTERS and name and set(name) <= LETTERS | DIGITS | {"-"}):
             return None
-        if len(name) > 64:
+        if len(name) > (64 if oid else 20):
             return None
         begin = equals + 1
         while text[begin:begin + 1] == " ":

@@ -3,7 +3,7 @@
 //! It shares nothing with the rewriter's index: here a hash of its own runs from every word start over
 //! the folded words and what stands between them, and is asked at every word end.
 
-use super::super::dictionary::{Dictionary, orders};
+use super::super::dictionary::{Dictionary, written};
 use super::super::hardness::{Hardness, hardness};
 use super::super::lookup::fold_word;
 use super::seen;
@@ -202,7 +202,7 @@ impl Names {
                 add(&path, kind, hard);
             }
             if kind == Kind::PersonName {
-                for order in orders(text) {
+                for order in written(text) {
                     add(&order, kind, hard);
                 }
             }

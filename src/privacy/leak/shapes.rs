@@ -112,6 +112,15 @@ impl Shapes<'_> {
             if twice || colons >= 5 || dots >= 3 || (dashes >= 4 && end - start >= 36) {
                 self.numbers(bytes, start, end, report);
             }
+            if dashes >= 4 && self.treated.contains(Kind::IpAddress) {
+                self.dashed_address(bytes, start, end, report);
+            }
+            if dashes >= 7
+                && end - start >= 55
+                && let Some(at) = (start..=end - 55).find(|at| is_recovery_key(bytes, *at))
+            {
+                report(at, "secret:bitlocker", false);
+            }
             if dashes >= 5 && self.treated.contains(Kind::MacAddress) {
                 for at in memchr::memchr_iter(b'-', &bytes[start..end]) {
                     if at >= 2 && is_mac(bytes, start + at - 2, b'-') {
@@ -122,6 +131,39 @@ impl Shapes<'_> {
         }
         for equals in equals {
             secrets.behind(bytes, equals, report);
+        }
+    }
+
+    /// An address whose dots are dashes, behind the letters of a host's name: `ip-203-0-113-7`.
+    fn dashed_address(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        report: &mut impl FnMut(usize, &'static str, bool),
+    ) {
+        let letters = bytes[start..end].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        let dash = start + letters;
+        let named = dash > 0 && bytes[dash - 1].is_ascii_alphabetic();
+        if !named || bytes[dash] != b'-' || !digit(bytes, dash + 1) {
+            return;
+        }
+        let mut octets = [0u8; 4];
+        let mut at = dash;
+        for octet in &mut octets {
+            if at >= end || bytes[at] != b'-' {
+                return;
+            }
+            let digits = bytes[at + 1..end].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+            let text = std::str::from_utf8(&bytes[at + 1..at + 1 + digits]).unwrap_or_default();
+            let Ok(value) = text.parse() else { return };
+            (*octet, at) = (value, at + 1 + digits);
+        }
+        let address = IpAddr::V4(Ipv4Addr::from(octets));
+        let further = word_at(bytes, at) || (bytes.get(at) == Some(&b'-') && digit(bytes, at + 1));
+        let kept = is_ours(address) || (self.private_addresses && is_private(address));
+        if !further && !kept {
+            report(dash + 1, Kind::IpAddress.id(), false);
         }
     }
 
@@ -404,7 +446,8 @@ impl Announced {
             |name: &&[u8]| key >= name.len() && bytes[key - name.len()..key].eq_ignore_ascii_case(name);
         // What every key ends in: the cheap question first.
         let ends = |pair: &[u8]| {
-            matches!(&[pair[0] | 0x20, pair[1] | 0x20], b"rd" | b"wd" | b"et" | b"ey" | b"en" | b"ig")
+            let pair = &[pair[0] | 0x20, pair[1] | 0x20];
+            matches!(pair, b"rd" | b"wd" | b"et" | b"ey" | b"en" | b"ig" | b"on")
         };
         let may = key > self.end + 1 && ends(&bytes[key - 2..key]);
         if !may || quotes > 4 {
@@ -426,6 +469,11 @@ impl Announced {
             if looks_secret(&bytes[start..start + length]) {
                 report(start, "secret:key-value", false);
             }
+        } else if named(&&b"authorization"[..]) {
+            if let Some((start, end)) = credentials(bytes, separator + 1) {
+                self.end = end;
+                report(start, "secret:authorization", false);
+            }
         } else if bytes[separator] == b'=' && key == separator && named(&&b"sig"[..]) {
             let opens = key > 3 && (bytes[key - 4].is_ascii_alphanumeric() || bytes[key - 4] == b'_');
             let inside = |b: &&u8| b.is_ascii_alphanumeric() || b"%+/=_-".contains(b);
@@ -436,6 +484,37 @@ impl Announced {
             }
         }
     }
+}
+
+/// Schemes of HTTP authentication whose credentials are one word (RFC 9110, 11.4), lower case.
+const SCHEMES: [&[u8]; 5] = [b"basic", b"bearer", b"negotiate", b"ntlm", b"sharedkey"];
+
+/// The credentials behind an `Authorization:` that ends at `from`: from the first character of the word
+/// behind its scheme on. Backslashes and quotes stand before the scheme where JSON does.
+fn credentials(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let count = |from: usize, most: usize, fits: &dyn Fn(u8) -> bool| {
+        from + bytes.get(from..).unwrap_or_default().iter().take(most).take_while(|b| fits(**b)).count()
+    };
+    let scheme = count(from, 9, &|b| b" \t\\\"'".contains(&b));
+    let blank = count(scheme, 16, &|b| b.is_ascii_alphabetic());
+    let start = count(blank, 8, &|b| matches!(b, b' ' | b'\t'));
+    let end = count(start, 1 << 14, &|b| b.is_ascii_alphanumeric() || b"-._~+/=:".contains(&b));
+    let known = SCHEMES.iter().any(|known| bytes[scheme..blank].eq_ignore_ascii_case(known));
+    (known && start > blank && end - start >= 8 && looks_secret(&bytes[start..end])).then_some((start, end))
+}
+
+/// Whether eight groups of six digits stand here, each divisible by eleven, and nothing more: a BitLocker
+/// recovery password.
+fn is_recovery_key(bytes: &[u8], at: usize) -> bool {
+    let groups = bytes[at..].chunks(7).take(8);
+    let fits = |group: &[u8]| {
+        let number = std::str::from_utf8(group.get(..6).unwrap_or_default()).unwrap_or_default();
+        let number = number.parse::<u32>().ok().filter(|_| number.bytes().all(|b| b.is_ascii_digit()));
+        number.is_some_and(|number| number % 11 == 0 && number / 11 <= u32::from(u16::MAX))
+    };
+    let dashes = (0..7).all(|group| bytes.get(at + 7 * group + 6) == Some(&b'-'));
+    let part = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    dashes && groups.clone().all(fits) && !part(at + 55) && !(at > 0 && part(at - 1))
 }
 
 /// An ASCII local part without the sentence in a script without spaces that stands before it.

@@ -273,7 +273,12 @@ pub(super) fn is_escaped(bytes: &[u8]) -> bool {
     memchr::memchr3_iter(b'%', b'&', b'\\', bytes).any(|at| match bytes[at] {
         b'%' => hex(bytes, at + 1, 2).is_some(),
         b'&' => bytes[at..].iter().take(10).any(|b| *b == b';'),
-        _ => bytes.get(at + 1) == Some(&b'u') && hex(bytes, at + 2, 4).is_some(),
+        _ => match bytes.get(at + 1) {
+            Some(b'u') => hex(bytes, at + 2, 4).is_some(),
+            // Of distinguished names.
+            Some(b',' | b'+' | b';' | b'=' | b'#') => true,
+            _ => hex(bytes, at + 1, 2).is_some_and(is_special),
+        },
     })
 }
 

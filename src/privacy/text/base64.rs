@@ -79,7 +79,7 @@ fn one(
         }
         let Some((text, wide)) = readable(&decoded) else { continue };
         let mut fresh = Vec::new();
-        let deeper = Place { depth: place.depth + 1, announced: false };
+        let deeper = Place { depth: place.depth + 1, json: place.json, ..Place::default() };
         if engine.scan_at(&text, deeper, render, &mut fresh) == 0 {
             return None;
         }

@@ -95,6 +95,10 @@ pub(crate) fn is_object(bytes: &[u8], at: usize) -> bool {
     .contains(&word)
 }
 
+/// What stands before a backslash in paths: `Program Files\Microsoft` announces nobody.
+const FOLDERS: [&[u8]; 8] =
+    [b"c", b"files", b"settings", b"bin", b"software", b"system32", b"temp", b"appdata"];
+
 /// Whether an account is announced directly before `at`: `DOMAIN\`, `user=`, `sam=`, `User:`,
 /// `account`, `\Users\`, `CN=`.
 pub(crate) fn is_identity(bytes: &[u8], at: usize) -> bool {
@@ -130,7 +134,7 @@ pub(crate) fn is_identity(bytes: &[u8], at: usize) -> bool {
     ];
     let backslash =
         at >= 2 && bytes[at - 1] == b'\\' && (is_word_byte(bytes[at - 2]) || bytes[at - 2] == b'\\');
-    (cue.joined && strong.contains(&word)) || (backslash && word != b"c") || word == b"account"
+    (cue.joined && strong.contains(&word)) || (backslash && !FOLDERS.contains(&word)) || word == b"account"
 }
 
 /// Whether a domain or realm of one label follows at `end`, so that what ends there is an account:

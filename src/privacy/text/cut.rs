@@ -1,5 +1,5 @@
 //! Values that a column or an output cut off: a beginning of at least eight characters before `…` or
-//! `...` stands for the one learned value that goes on like this. Where several do, or the text has an
+//! `...`, or one that fills a column of a table, stands for the one learned value that goes on like this. Where several do, or the text has an
 //! `@` and none does, it gets a token of its own, and that is counted.
 
 use super::super::dictionary::Dictionary;
@@ -34,19 +34,105 @@ pub(super) fn find(text: &str, dictionary: &Dictionary, render: &mut dyn Render,
     let mut next = 0;
     for at in dots.find_iter(bytes) {
         if at >= next && !(at > 0 && bytes[at - 1] == b'.') {
-            one(text, at, dictionary, render, finds);
+            one(text, at, false, dictionary, render, finds);
         }
         next = at + 3;
     }
     if memchr::memchr(0xe2, bytes).is_some() {
         for (at, _) in text.match_indices('…') {
-            one(text, at, dictionary, render, finds);
+            one(text, at, false, dictionary, render, finds);
+        }
+    }
+    tables(text, dictionary, render, finds);
+}
+
+/// Most lines of a table that are looked at, and fewest dashes of a column's rule.
+const LINES: usize = 10_000;
+const RULE: usize = 3;
+
+/// Looks through the tables of a text whose columns are told by a line of dashes under their titles.
+fn tables(text: &str, dictionary: &Dictionary, render: &mut dyn Render, finds: &mut Vec<Find>) {
+    static RULES: OnceLock<[Finder<'static>; 2]> = OnceLock::new();
+    let rules = RULES.get_or_init(|| [Finder::new(b"---"), Finder::new(b"===")]);
+    for (rule, mark) in rules.iter().zip(*b"-=") {
+        let mut from = 0;
+        while let Some(at) = rule.find(&text.as_bytes()[from..]).map(|at| from + at) {
+            let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |line| line + 1);
+            let end = line_end(text, start);
+            let line = text[start..end].trim_end();
+            from = end;
+            if !line.bytes().all(|b| b == mark || b == b' ') || start == 0 {
+                continue;
+            }
+            let columns = columns(line);
+            for _ in 0..LINES {
+                let start = (from + 1).min(text.len());
+                let end = line_end(text, start);
+                if columns.is_empty() || text[start..end].trim().is_empty() {
+                    break;
+                }
+                row(text, start, end, &columns, dictionary, render, finds);
+                from = end;
+            }
         }
     }
 }
 
-/// What stands before the cut at `end`.
-fn one(text: &str, end: usize, dictionary: &Dictionary, render: &mut dyn Render, finds: &mut Vec<Find>) {
+fn line_end(text: &str, start: usize) -> usize {
+    memchr::memchr(b'\n', &text.as_bytes()[start..]).map_or(text.len(), |end| start + end)
+}
+
+/// The character behind the last one of each column: before the blank in front of the next, or where the
+/// rule of the last one ends. A rule as short as a title says nothing of the last column.
+fn columns(rule: &str) -> Vec<usize> {
+    let bytes = rule.as_bytes();
+    let mut ends: Vec<usize> =
+        (1..bytes.len()).filter(|at| bytes[at - 1] == b' ' && bytes[*at] != b' ').map(|at| at - 1).collect();
+    let last = bytes.iter().rev().take_while(|b| **b != b' ').count();
+    if last >= SHORTEST {
+        ends.push(bytes.len());
+    }
+    ends.retain(|end| *end >= RULE);
+    ends
+}
+
+/// Looks at the cells of a line that fill their columns.
+fn row(
+    text: &str,
+    start: usize,
+    end: usize,
+    columns: &[usize],
+    dictionary: &Dictionary,
+    render: &mut dyn Render,
+    finds: &mut Vec<Find>,
+) {
+    let line = &text[start..end];
+    let ascii = line.is_ascii();
+    for column in columns {
+        let at = match ascii {
+            true => (*column <= line.len()).then_some(*column),
+            false => match line.char_indices().nth(*column) {
+                Some((at, _)) => Some(at),
+                None => (line.chars().count() == *column).then_some(line.len()),
+            },
+        };
+        let Some(at) = at else { continue };
+        let open = line[at..].is_empty() || line[at..].starts_with([' ', '\r']);
+        if open && at > 0 && is_word_byte(line.as_bytes()[at - 1]) {
+            one(text, start + at, true, dictionary, render, finds);
+        }
+    }
+}
+
+/// What stands before the cut at `end`. In a `column` a value may as well be whole.
+fn one(
+    text: &str,
+    end: usize,
+    column: bool,
+    dictionary: &Dictionary,
+    render: &mut dyn Render,
+    finds: &mut Vec<Find>,
+) {
     let mut starts = [end; WORDS];
     let count = starts_before(text.as_bytes(), end, &mut starts);
     // The longest stretch that is the beginning of something counts.
@@ -57,6 +143,10 @@ fn one(text: &str, end: usize, dictionary: &Dictionary, render: &mut dyn Render,
         }
         let folded = fold_word(stretch);
         let address = folded.contains('@');
+        // An address is one word.
+        if address && folded.contains(' ') {
+            continue;
+        }
         let kinds: &[Kind] = match address {
             true => &[Kind::Upn],
             false => &[Kind::Account, Kind::Upn, Kind::PersonName, Kind::Host],
@@ -70,7 +160,8 @@ fn one(text: &str, end: usize, dictionary: &Dictionary, render: &mut dyn Render,
             }
         }
         // A value that stands there as a whole is found as one.
-        if whole || (candidates.is_empty() && !address) {
+        let complete = || column && stretch.rsplit('@').next().is_some_and(|domain| domain.contains('.'));
+        if whole || (candidates.is_empty() && (!address || complete())) {
             continue;
         }
         candidates.sort_by_key(|(_, original)| original.len());

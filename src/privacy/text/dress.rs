@@ -15,17 +15,26 @@ fn is_pair(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(at..at + 2), Some([a, b]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
-/// `\D7\07…` of an LDAP filter: sixteen octets in the run.
+/// `\D7\07…` of an LDAP filter: sixteen octets in the run, each behind one backslash, or two to eight
+/// where JSON stands around it.
 pub(crate) fn octets(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
     let mut at = start;
     while at + 48 <= end {
-        let fits = (0..16).all(|octet| bytes[at + 3 * octet] == b'\\' && is_pair(bytes, at + 3 * octet + 1));
-        let before = at >= start + 3 && bytes[at - 3] == b'\\' && is_pair(bytes, at - 2);
-        if fits && !before && !(bytes.get(at + 48) == Some(&b'\\') && is_pair(bytes, at + 49)) {
-            push(spans, at, at + 48, rank::GUID, What::Value(Kind::ObjectId));
-            at += 48;
+        let count = bytes[at..end].iter().take_while(|b| **b == b'\\').count();
+        let (step, whole) = (count + 2, 16 * (count + 2));
+        if !matches!(count, 1..=8) || at + whole > end {
+            at += count.max(1);
+            continue;
+        }
+        let slashes = |from: usize| bytes[from..].iter().take(9).take_while(|b| **b == b'\\').count();
+        let octet = |from: usize| slashes(from) == count && is_pair(bytes, from + count);
+        let before = at >= start + step && octet(at - step);
+        if !before && (0..16).all(|nth| octet(at + step * nth)) && !octet(at + whole) {
+            let what = if count == 1 { What::Value(Kind::ObjectId) } else { What::Octets(count as u8) };
+            push(spans, at, at + whole, rank::GUID, what);
+            at += whole;
         } else {
-            at += 1;
+            at += count;
         }
     }
 }
@@ -202,6 +211,9 @@ mod tests {
             let (text, mut spans) = ("\\d7".repeat(count), Vec::new());
             octets(text.as_bytes(), 0, text.len(), &mut spans);
             assert_eq!(!spans.is_empty(), fits, "{count}");
+            let (text, mut spans) = ("\\\\d7".repeat(count), Vec::new());
+            octets(text.as_bytes(), 0, text.len(), &mut spans);
+            assert_eq!(spans.iter().any(|span| span.what == What::Octets(2)), fits, "{count}");
         }
     }
 }

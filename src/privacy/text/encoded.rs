@@ -50,13 +50,16 @@ fn find(engine: &TextEngine<'_>, text: &str, place: Place, render: &mut dyn Rend
     if place.depth >= DEPTH {
         return;
     }
-    base64::find(engine, text, place, render, finds);
+    if !place.form {
+        base64::find(engine, text, place, render, finds);
+    }
     let marks = Marks::of(text.as_bytes());
     if marks.none() {
         return;
     }
-    let deeper = Place { depth: place.depth + 1, announced: false };
     for rung in Rung::ALL {
+        let form = place.form || rung == Rung::Form;
+        let deeper = Place { depth: place.depth + 1, json: place.json, announced: false, form };
         for view in views(rung, marks, text) {
             let mut inner = Vec::new();
             look(engine, &view.text, deeper, rung, &|range| view.touches(range), render, &mut inner);

@@ -100,6 +100,23 @@ pub(crate) fn sid(bytes: &[u8], at: usize, end: usize, spans: &mut Vec<Span>) {
     spans.push(Span { start: at, end: stop, rank: rank::SID, what: What::Value(kind) });
 }
 
+/// The 22 characters at `start`: a learned anchor whose padding was left out. What nobody taught is a
+/// word of base64 like any other.
+pub(crate) fn bare_anchor(text: &str, start: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
+    let end = start + 22;
+    // Sixteen bytes leave four bits of the last character open, and these are zero.
+    let closes = matches!(text.as_bytes()[end - 1], b'A' | b'Q' | b'g' | b'w');
+    if closes
+        && text.as_bytes().get(end) != Some(&b'=')
+        && text
+            .get(start..end)
+            .and_then(entity::guid_of_anchor)
+            .is_some_and(|guid| dictionary.entities().contains_any(&guid))
+    {
+        spans.push(Span { start, end, rank: rank::BASE64, what: What::BareAnchor });
+    }
+}
+
 /// The anchor that ends with the `==` at `at`: 22 characters of base64 before it, no more.
 pub(crate) fn anchor(bytes: &[u8], at: usize, spans: &mut Vec<Span>) {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');

@@ -3,9 +3,10 @@
 
 use super::super::render::Render;
 use super::super::secrets;
+use super::span::{Span, What, rank};
 use super::{Place, TextEngine, context};
 
-/// Most encodings that are taken off.
+/// Most levels of JSON that are taken off; other encodings inside it are counted by themselves.
 const DEPTH: u8 = 3;
 
 /// Scans a text that is a JSON object, array or string as a whole. `None` if it is not.
@@ -18,9 +19,7 @@ pub(super) fn json(
 ) -> Option<u64> {
     let trimmed = text.trim_ascii();
     let pair = (trimmed.as_bytes().first()?, trimmed.as_bytes().last()?);
-    if place.depth >= DEPTH
-        || trimmed.len() < 4
-        || !matches!(pair, (b'{', b'}') | (b'[', b']') | (b'"', b'"'))
+    if place.json >= DEPTH || trimmed.len() < 4 || !matches!(pair, (b'{', b'}') | (b'[', b']') | (b'"', b'"'))
     {
         return None;
     }
@@ -51,7 +50,12 @@ pub(super) fn json(
             member(engine, &key, &decoded, place, render, &mut fresh)
         };
         let count = if is_key {
-            engine.scan_at(&decoded, Place { depth: DEPTH, announced: false }, render, &mut fresh)
+            engine.scan_at(
+                &decoded,
+                Place { json: DEPTH, depth: DEPTH, ..Place::default() },
+                render,
+                &mut fresh,
+            )
         } else {
             count
         };
@@ -70,6 +74,92 @@ pub(super) fn json(
     Some(replaced)
 }
 
+/// JSON documents and string literals with escapes in them, inside a text: each is decoded level by level
+/// like a text that is JSON as a whole, so that it can be read as before. Adds what became of them as
+/// spans and returns the text with blanks in their place; `None` where there are none.
+pub(super) fn embedded(
+    engine: &TextEngine<'_>,
+    text: &str,
+    place: Place,
+    render: &mut dyn Render,
+    spans: &mut Vec<Span>,
+    fresh: &mut Vec<Vec<u8>>,
+) -> Option<String> {
+    let bytes = text.as_bytes();
+    if place.json >= DEPTH || memchr::memchr(b'\\', bytes).is_none() || memchr::memchr(b'"', bytes).is_none()
+    {
+        return None;
+    }
+    let mut rest: Option<Vec<u8>> = None;
+    // What a document costs that turns out to be none: the text four times over, in all.
+    let (mut at, mut left) = (0, 4 * bytes.len());
+    while let Some(start) = memchr::memchr3(b'{', b'[', b'"', &bytes[at..]).map(|next| at + next) {
+        at = start + 1;
+        if left == 0 {
+            break;
+        }
+        let Some(end) = document(bytes, start, &mut left) else { continue };
+        if memchr::memchr(b'\\', &bytes[start..end]).is_none() {
+            at = end;
+            continue;
+        }
+        // A secret that begins before the document and goes on in it: its end is the secret's.
+        let crosses =
+            |span: &Span| span.start < end && span.end > start && (span.start < start || span.end > end);
+        if spans.iter().any(crosses) {
+            continue;
+        }
+        let mut out = Vec::new();
+        let Some(replaced) = json(engine, &text[start..end], place, render, &mut out) else { continue };
+        spans.retain(|span| span.start < start || span.end > end);
+        let what = if replaced > 0 { What::Fresh(fresh.len() as u32) } else { What::Keep };
+        spans.push(Span { start, end, rank: rank::SECRET, what });
+        fresh.push(out);
+        rest.get_or_insert_with(|| bytes.to_vec())[start..end].fill(b' ');
+        at = end;
+    }
+    rest.and_then(|rest| String::from_utf8(rest).ok())
+}
+
+/// The end of the JSON document or of the string literal around one that begins at `start`, as far as
+/// its brackets and quotes tell. `left` is what may be looked at yet, in bytes.
+fn document(bytes: &[u8], start: usize, left: &mut usize) -> Option<usize> {
+    let next = |from: usize| bytes.get(from..).unwrap_or_default().iter().find(|b| !b.is_ascii_whitespace());
+    if bytes[start] == b'"' {
+        // Of string literals those with a document in them.
+        return match bytes.get(start + 1..start + 4)? {
+            [b'{' | b'[', b'\\' | b'{' | b'[', _] => {
+                let end = string_end(bytes, start);
+                *left = left.saturating_sub(end.unwrap_or(bytes.len()) - start);
+                end
+            }
+            _ => None,
+        };
+    }
+    if !matches!(next(start + 1)?, b'"' | b'{' | b'[') {
+        return None;
+    }
+    let (mut at, mut depth) = (start, 0usize);
+    while at < bytes.len() && at - start < *left {
+        match bytes[at] {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b'"' => match string_end(bytes, at) {
+                Some(end) => at = end - 1,
+                None => break,
+            },
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            *left -= at - start;
+            return Some(at);
+        }
+    }
+    *left = left.saturating_sub(bytes.len() - start);
+    None
+}
+
 /// Scans the value of a member. The member's name stands before it as `name=`, so that what it
 /// announces (a trace id, a version, an account) counts; then it is cut off again.
 fn member(
@@ -80,7 +170,7 @@ fn member(
     render: &mut dyn Render,
     fresh: &mut Vec<u8>,
 ) -> u64 {
-    let deeper = Place { depth: place.depth + 1, announced: false };
+    let deeper = Place { json: place.json + 1, depth: place.depth, ..Place::default() };
     let nested = value.trim_start().starts_with(['{', '[', '"']);
     if !nested && !key.is_empty() && key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric()) {
         let cue = format!("{key}=");

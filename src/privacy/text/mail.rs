@@ -30,6 +30,11 @@ pub(crate) fn at(bytes: &[u8], from: usize, at: usize, spans: &mut Vec<Span>) ->
     while start < at && !(is_word_byte(bytes[start]) || bytes[start] == b'_' || bytes[start] == b'$') {
         start += 1;
     }
+    // `\28'ada@…`: two digits and a quote behind a backslash are an escaped bracket of a filter or a URL.
+    if start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start..at], [b'2', b'8'..=b'9', b'\'', _, ..])
+    {
+        start += 3;
+    }
     let mut end = at + 1;
     while end < bytes.len() && end - at <= DOMAIN && is_domain(bytes[end]) {
         end += 1;
@@ -147,6 +152,8 @@ mod tests {
             ("WS-1$@CONTOSO.LOCAL", "WS-1$@CONTOSO.LOCAL"),
             ("ada_quad-it.com#EXT#@c.onmicrosoft.com", "ada_quad-it.com#EXT#@c.onmicrosoft.com"),
             ("user=ada@contoso.com,", "ada@contoso.com"),
+            ("users\\28'ada@contoso.com'\\29", "ada@contoso.com"),
+            ("\\28ada@contoso.com", "28ada@contoso.com"),
         ] {
             assert_eq!(find(text), [address], "{text}");
         }

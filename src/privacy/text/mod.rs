@@ -38,10 +38,14 @@ pub struct TextEngine<'a> {
 /// Where a text stands.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    /// How many encodings were taken off.
+    /// How many encodings were taken off, beside JSON.
     depth: u8,
+    /// How many levels of JSON were taken off.
+    json: u8,
     /// Whether the text is the value of a member that announces an account.
     announced: bool,
+    /// Whether the text is a view in which every `+` is a space: base64 is not told from words there.
+    form: bool,
 }
 
 impl<'a> TextEngine<'a> {
@@ -63,7 +67,10 @@ impl<'a> TextEngine<'a> {
         let mut spans: Vec<Span> = Vec::new();
         shapes::find(text, self.dictionary, &mut spans);
         let mut fresh = Vec::new();
-        encoded::add(self, text, place, render, &mut spans, &mut fresh);
+        match ladder::embedded(self, text, place, render, &mut spans, &mut fresh) {
+            Some(rest) => encoded::add(self, &rest, place, render, &mut spans, &mut fresh),
+            None => encoded::add(self, text, place, render, &mut spans, &mut fresh),
+        }
         span::resolve(&mut spans);
         let mut replaced = 0;
         let mut at = 0;
@@ -164,6 +171,26 @@ impl<'a> TextEngine<'a> {
                 } else {
                     out.extend(fresh.iter().map(|b| if matches!(b, b':' | b'.') { separator } else { *b }));
                 }
+                replaced
+            }
+            What::Octets(count) => {
+                let slashes = "\\".repeat(count.into());
+                let mut fresh = Vec::new();
+                let replaced =
+                    treat(Kind::ObjectId, &found.replace(&slashes, "\\"), found, render, &mut fresh);
+                for byte in fresh {
+                    if byte == b'\\' && replaced > 0 {
+                        out.extend_from_slice(slashes.as_bytes());
+                    } else {
+                        out.push(byte);
+                    }
+                }
+                replaced
+            }
+            What::BareAnchor => {
+                let mut fresh = Vec::new();
+                let replaced = treat(Kind::Anchor, &format!("{found}=="), found, render, &mut fresh);
+                out.extend_from_slice(fresh.strip_suffix(b"==").unwrap_or(&fresh));
                 replaced
             }
             What::Packed => {

@@ -21,13 +21,15 @@ pub(super) enum Rung {
     Quoted,
     /// A value that goes on in the next line behind at least ten spaces.
     Wrapped,
+    /// `<b>Greta</b> Schmidt`: tags of HTML that stand inside a line.
+    Markup,
     /// Every second byte is NUL.
     Wide,
 }
 
 impl Rung {
     /// All rungs.
-    pub const ALL: [Rung; 8] = [
+    pub const ALL: [Rung; 9] = [
         Rung::Percent,
         Rung::Form,
         Rung::Json,
@@ -35,6 +37,7 @@ impl Rung {
         Rung::Entity,
         Rung::Quoted,
         Rung::Wrapped,
+        Rung::Markup,
         Rung::Wide,
     ];
 }
@@ -48,6 +51,7 @@ pub(super) struct Marks {
     ampersand: bool,
     equals: bool,
     line: bool,
+    less: bool,
     nul: bool,
 }
 
@@ -63,7 +67,10 @@ impl Marks {
             let has = |byte| memchr::memchr(byte, bytes).is_some();
             (marks.plus, marks.equals, marks.nul) = (has(b'+'), has(b'='), has(0));
         }
-        marks.line = memchr::memchr(b'\n', bytes).is_some();
+        if memchr::memchr2(b'\n', b'<', bytes).is_some() {
+            let has = |byte| memchr::memchr(byte, bytes).is_some();
+            (marks.line, marks.less) = (has(b'\n'), has(b'<'));
+        }
         marks
     }
 
@@ -80,6 +87,7 @@ impl Marks {
             Rung::Entity => self.ampersand,
             Rung::Quoted => self.equals,
             Rung::Wrapped => self.line,
+            Rung::Markup => self.less,
             Rung::Wide => self.nul,
         }
     }
@@ -228,7 +236,7 @@ fn write(rung: Rung, c: char, escaped: bool, lower: bool, out: &mut Vec<u8>) {
             out.extend_from_slice(bytes);
             out.push(0);
         }
-        Rung::Quoted | Rung::Wrapped => out.extend_from_slice(bytes),
+        Rung::Quoted | Rung::Wrapped | Rung::Markup => out.extend_from_slice(bytes),
     }
 }
 
@@ -263,6 +271,7 @@ fn triggers(rung: Rung, bytes: &[u8], mut each: impl FnMut(usize)) {
         Rung::Entity => b'&',
         Rung::Quoted => b'=',
         Rung::Wrapped => b'\n',
+        Rung::Markup => b'<',
         Rung::Wide => 0,
     };
     let mut next = 0;
@@ -280,6 +289,7 @@ fn triggers(rung: Rung, bytes: &[u8], mut each: impl FnMut(usize)) {
             Rung::Entity => reference(bytes, at).is_some(),
             Rung::Quoted => is_quoted(bytes, at) || soft_break(bytes, at).is_some(),
             Rung::Wrapped => continuation(bytes, at).is_some(),
+            Rung::Markup => tag(bytes, at).is_some(),
             Rung::Json => {
                 let run = bytes[at..].iter().take_while(|b| **b == b'\\').count();
                 next = at + run;
@@ -363,7 +373,8 @@ fn view(rung: Rung, text: &str, from: usize, to: usize) -> View {
                 match bytes[at] {
                     b'=' => match soft_break(bytes, at) {
                         Some(end) => Some(vec![(String::new(), end)]),
-                        None if hex(bytes, at + 1).is_some_and(|byte| byte < 0x80)
+                        // `=3D` is `=` whatever follows: it opens values that are numbers.
+                        None if hex(bytes, at + 1).is_some_and(|byte| byte < 0x80 && byte != b'=')
                             && !is_plain(bytes.get(at + 3)) =>
                         {
                             None
@@ -375,6 +386,7 @@ fn view(rung: Rung, text: &str, from: usize, to: usize) -> View {
                 }
             }
             Rung::Wrapped => continuation(bytes, at).map(|end| vec![(String::new(), end)]),
+            Rung::Markup => tag(bytes, at).map(|end| vec![(String::new(), end)]),
             Rung::Wide => (bytes[at] == 0).then(|| vec![(String::new(), at + 1)]),
         };
         let Some(decoded) = next else {
@@ -586,7 +598,50 @@ fn continuation(bytes: &[u8], at: usize) -> Option<usize> {
     let line = &line[..line.iter().take(256).position(|b| *b == b'\n').unwrap_or(line.len().min(256))];
     // A line with a key of its own is none that goes on.
     let keyed = memchr::memmem::find(line, b" : ").is_some();
-    ((10..128).contains(&spaces) && !keyed).then_some(after + spaces)
+    let indent = indent(bytes, at).filter(|indent| (10..spaces).contains(indent)).unwrap_or(spaces);
+    ((10..128).contains(&spaces) && !keyed).then_some(after + indent)
+}
+
+/// Where the value begins in the line that ends at `end`, or in one of the two before it that it goes on
+/// from: behind its ` : `. A blank behind that column belongs to the value.
+fn indent(bytes: &[u8], end: usize) -> Option<usize> {
+    let mut end = end;
+    for _ in 0..3 {
+        let floor = end.saturating_sub(512);
+        let start = memchr::memrchr(b'\n', &bytes[floor..end]).map_or(floor, |at| floor + at + 1);
+        if let Some(colon) = memchr::memmem::find(&bytes[start..end], b" : ") {
+            return Some(colon + 3);
+        }
+        end = start.checked_sub(1)?;
+    }
+    None
+}
+
+/// Elements of HTML that stand inside a line and end no word.
+const INLINE: [&[u8]; 14] = [
+    b"a", b"abbr", b"b", b"bdi", b"big", b"code", b"em", b"font", b"i", b"mark", b"small", b"span",
+    b"strong", b"u",
+];
+
+/// The end of a tag inside a line. What stands in a tag moves with it unseen, so its attributes say no
+/// more than how it looks.
+fn tag(bytes: &[u8], at: usize) -> Option<usize> {
+    if bytes[at] != b'<' {
+        return None;
+    }
+    let start = at + 1 + usize::from(bytes.get(at + 1) == Some(&b'/'));
+    let length = bytes[start..].iter().take(8).take_while(|b| b.is_ascii_alphabetic()).count();
+    let name = &bytes[start..start + length];
+    if !INLINE.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let rest = &bytes[start + length..];
+    let end = rest.iter().take(64).position(|b| *b == b'>')?;
+    let looks = [&b" class="[..], b" style=", b" lang=", b" dir=", b" color="];
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b" =\"';:#%-".contains(b);
+    let looks =
+        end == 0 || looks.iter().any(|known| rest.starts_with(known)) && rest[..end].iter().all(plain);
+    looks.then_some(start + length + end + 1)
 }
 
 #[cfg(test)]
@@ -607,6 +662,8 @@ mod tests {
             (Rung::Entity, "R&amp;D &oslash;&#248;&#xF8;&yuml;&nope; &", "R&D øøøÿ&nope; &"),
             (Rung::Quoted, "a=C3=B8b=\r\nc=3D =?utf-8?Q?a_b?= c_d", "aøbc= =?utf-8?Q?a b?= c_d"),
             (Rung::Wrapped, "abc\r\n            def\n g", "abcdef\n g"),
+            (Rung::Wrapped, "Name      : abc\n             d\n             ef", "Name      : abc d ef"),
+            (Rung::Markup, "<b>Greta</b> <SPAN class='x'>S</span>", "Greta S"),
             (Rung::Wide, "a\0b\0", "ab"),
         ] {
             assert_eq!(flat(rung, text), plain, "{rung:?}");
@@ -615,7 +672,9 @@ mod tests {
 
     #[test]
     fn text_without_an_escape_has_no_view() {
-        for text in ["", "plain", "100% a\\b x=y &c", "C:\\Users\\new 5+3 a = b\nc"] {
+        for text in
+            ["", "plain", "100% a\\b x=y &c", "C:\\Users\\new 5+3 a = b\nc", "<a href=\"x\">1 < 2 <br></td>"]
+        {
             for rung in Rung::ALL {
                 assert_eq!(flat(rung, text), "", "{rung:?} {text}");
             }
@@ -644,7 +703,9 @@ mod tests {
     #[test]
     fn cuts_fall_on_characters() {
         for rung in Rung::ALL {
-            for mark in ["%C3%B8", "\\u00f8", "&#248;", "=C3=B8", "a+b", "\n            ", "\0", "\\c3\\b8"] {
+            for mark in
+                ["%C3%B8", "\\u00f8", "&#248;", "=C3=B8", "a+b", "\n            ", "\0", "\\c3\\b8", "<b>"]
+            {
                 let text = format!("{}{mark}{}", "日".repeat(400), "ü".repeat(700));
                 for view in views(rung, Marks::of(text.as_bytes()), &text) {
                     assert!(view.end(view.text.len()) <= text.len());

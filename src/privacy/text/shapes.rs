@@ -72,10 +72,16 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
         id::plain_guids(text, start, end, dictionary, spans);
     }
     if bits & !(RUN | LETTER | DIGIT) == 0 {
+        if end - start == 22 && has(DIGIT | LETTER) {
+            id::bare_anchor(text, start, dictionary, spans);
+        }
         if end - start == 2 {
             dress::spaced(text, start, dictionary, spans);
         }
         return;
+    }
+    if end - start == 22 && bits & !(RUN | LETTER | DIGIT | PLUS | SLASH) == 0 {
+        id::bare_anchor(text, start, dictionary, spans);
     }
     if has(AT) {
         let mut from = start;

@@ -19,6 +19,10 @@ pub(crate) enum What {
     FoldedUpn,
     /// A host name with a dash for each dot; so many bytes of it are the learned domain.
     FoldedHost(u8),
+    /// Octets of a GUID, each behind this many backslashes: an LDAP filter inside JSON.
+    Octets(u8),
+    /// An anchor without its padding.
+    BareAnchor,
     /// 32 hex digits that are the little-endian bytes of a GUID.
     Packed,
     /// A value in another encoding, whose replacement is ready: its number.

@@ -5,6 +5,7 @@
 //! evaluation knows the labels and reads the output back. `cargo test` runs it small, with the figures
 //! that are reached as floors; `ENTRA_BUNDLE_PROOF=N` runs it with N persons and prints the report.
 
+mod broken;
 mod datasets;
 mod encode;
 mod forms;

@@ -148,7 +148,8 @@ pub fn people(seed: u64, count: usize) -> Vec<Person> {
                 employee: format!("EMP-{:06}", 104_729 + n * 7),
                 ip4: format!(
                     "{}.{}.{}.{}",
-                    80 + random.below(90),
+                    // No loopback address: those stay.
+                    Some(80 + random.below(90)).filter(|first| *first != 127).unwrap_or(128),
                     random.below(256),
                     random.below(256),
                     1 + random.below(254)
