@@ -151,8 +151,11 @@ fn cut_values(setting: &Setting, person: &Person) -> Vec<(&'static str, String, 
     ]
 }
 
+/// Writes what is left of a value in its surroundings.
+type Cut = fn(&str) -> String;
+
 /// The ways to cut a value off so that `cut` is left of it.
-const CUTS: &[(&str, fn(&str) -> String)] = &[
+const CUTS: &[(&str, Cut)] = &[
     ("ellipsis", |cut| format!("Name: {cut}… was changed")),
     ("three dots", |cut| format!("1034 {cut}... Enabled")),
     ("column", |cut| {
