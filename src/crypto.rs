@@ -34,6 +34,14 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
+/// SHA-1 of `bytes`: the thumbprint of a certificate. It protects nothing.
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
+    let mut out = [0; 20];
+    out.copy_from_slice(digest.as_ref());
+    out
+}
+
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes)

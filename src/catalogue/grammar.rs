@@ -63,6 +63,8 @@ static PATTERNS: &[Pattern] = &[
     Pattern { id: "odata_type", max: 96, also: "#._" },
     // Microsoft's fixed phrases. The en dash is one of three bytes, all of which stand here.
     Pattern { id: "phrase", max: 128, also: " _-.,/()&:%\u{2013}" },
+    // References inside a schema: `#A25j`, `#accountEnabled`.
+    Pattern { id: "reference", max: 96, also: "#_-." },
     // Thumbprints and key identifiers in hexadecimal or base64, with or without colons.
     Pattern { id: "thumbprint", max: 128, also: "+/=-_:" },
     Pattern { id: "word", max: 64, also: "" },
@@ -81,6 +83,12 @@ fn enums() -> &'static BTreeMap<&'static str, Vec<String>> {
             .map(|(id, values)| (id, values.split(' ').map(|value| value.replace('&', " ")).collect()))
             .collect()
     })
+}
+
+/// Whether a list is that of the words for nobody (`-`, `N/A`, `SYSTEM`): they name no person, whatever
+/// kind stands before them.
+pub fn is_nobody(list: &'static [String]) -> bool {
+    enums().get("nobody").is_some_and(|nobody| std::ptr::eq(nobody.as_slice(), list))
 }
 
 /// The text of the value lists, for the digest of the catalogue.

@@ -1,5 +1,6 @@
 //! What Microsoft declares: the properties of the Graph types behind the datasets (v1.0 and beta), the
-//! columns of Log Analytics tables and portal downloads. Facts from public metadata, carried as names
+//! columns of Log Analytics tables and portal downloads, envelopes of diagnostic settings, members of
+//! Office 365 records and of the Connect configuration, properties that audit records tell of. Facts from public metadata, carried as names
 //! only. They decide nothing; `policy coverage` and the tests hold the catalogue against them.
 //!
 //! In `inventory.json` one text holds the members of a type: `name`, or `name>type` where the value is
@@ -23,6 +24,10 @@ struct Table {
     datasets: BTreeMap<String, String>,
     /// Source id → dataset id → column headers.
     columns: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Source id → member in which records of that shape hold the object.
+    inside: BTreeMap<String, String>,
+    /// Type of the catalogue → names that a sibling may hold.
+    names: BTreeMap<String, Vec<String>>,
     /// Graph type → members.
     types: BTreeMap<String, String>,
 }
@@ -55,6 +60,17 @@ pub fn columns(dataset: &str) -> impl Iterator<Item = (&'static str, &'static [S
         .columns
         .iter()
         .filter_map(move |(source, tables)| Some((source.as_str(), tables.get(dataset)?.as_slice())))
+}
+
+/// The member in which records of a shape hold the object itself, behind an envelope.
+pub fn inside(source: &str) -> Option<&'static str> {
+    table().inside.get(source).map(String::as_str)
+}
+
+/// Names that a sibling may hold, by the type of the catalogue that has rows for them: properties that
+/// audit records tell of.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static [String])> {
+    table().names.iter().map(|(of, names)| (of.as_str(), names.as_slice()))
 }
 
 /// The properties of a type and of every type derived from it, sorted. An unknown type has none.

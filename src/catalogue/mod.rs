@@ -4,7 +4,8 @@
 //! `types/*.json` (record types: member name → kind and value grammar). Redaction is the join of
 //! these tables with a policy; a member that no row covers is dropped by default. Beside them
 //! `enums.json` holds the value lists of grammars, `sets.json` the lists whose order tells nothing, `origins.json` the marks by which a file is
-//! recognised, and `first_party.json` the ids that Microsoft publishes.
+//! recognised, and `first_party.json` the ids that Microsoft publishes,
+//! `lines.json` patterns of lines that policies may name.
 //!
 //! A field row of a type is a short text:
 //!
@@ -29,6 +30,7 @@ pub mod first_party;
 mod grammar;
 pub mod graph;
 pub mod inventory;
+mod lines;
 pub mod member;
 pub mod order;
 pub mod permission;
@@ -37,7 +39,8 @@ pub mod profile;
 pub mod time;
 mod user;
 
-pub use grammar::Grammar;
+pub use grammar::{Grammar, is_nobody};
+pub use lines::LinePattern;
 pub use order::Order;
 pub use user::UserFile;
 
@@ -274,6 +277,7 @@ pub struct Catalogue {
     datasets: BTreeMap<String, Dataset>,
     types: Vec<Type>,
     by_name: HashMap<String, TypeId>,
+    lines: BTreeMap<String, LinePattern>,
     digest: [u8; 32],
 }
 
@@ -324,7 +328,7 @@ impl Catalogue {
         let digest = crate::crypto::sha256(
             std::iter::once(&datasets)
                 .chain(types)
-                .chain(&[grammar::TABLE, first_party::TABLE, order::TABLE])
+                .chain(&[grammar::TABLE, first_party::TABLE, order::TABLE, lines::TABLE])
                 .map(|table| crate::crypto::sha256(table.as_bytes()))
                 .collect::<Vec<_>>()
                 .concat()
@@ -342,6 +346,7 @@ impl Catalogue {
             }
         }
         let digest = added.digest(digest);
+        let lines = lines::assemble(&added.lines)?;
         added.put_into(&mut type_rows);
         let by_name: HashMap<String, TypeId> =
             type_rows.keys().enumerate().map(|(at, name)| (name.clone(), TypeId(at as u32))).collect();
@@ -369,7 +374,7 @@ impl Catalogue {
                 return Err(Error::usage(format!("dataset `{id}` occurs twice")));
             }
         }
-        Ok(Catalogue { datasets: by_id, types: parsed, by_name, digest })
+        Ok(Catalogue { datasets: by_id, types: parsed, by_name, lines, digest })
     }
 
     /// All datasets by id.
@@ -401,6 +406,16 @@ impl Catalogue {
     pub fn root(&self, stream: &Stream) -> Option<TypeId> {
         let dataset = self.dataset(&stream.dataset)?;
         self.type_named(dataset.shapes.get(&stream.source).unwrap_or(&dataset.record))
+    }
+
+    /// A pattern of lines by name.
+    pub fn line_pattern(&self, name: &str) -> Option<&LinePattern> {
+        self.lines.get(name)
+    }
+
+    /// The names of all patterns of lines, sorted.
+    pub fn line_patterns(&self) -> impl Iterator<Item = &str> {
+        self.lines.keys().map(String::as_str)
     }
 
     /// SHA-256 over both tables: the digest that approvals, headers and manifests carry.

@@ -6,6 +6,8 @@
 //!   "types": { "user": { "fields": { "extension_costCentre": "free_attribute", "badge": "@badge" } },
 //!              "badge": { "fields": { "number": "hardware_id" } } } }
 //! ```
+//!
+//! `"lines": {"our-tool": "^OurTool "}` adds patterns of lines for the selector `line:our-tool`.
 
 use super::{Catalogue, DATASETS, Field, TYPES, Type, TypeRow, fold};
 use crate::crypto;
@@ -31,13 +33,19 @@ pub struct UserFile {
     #[serde(rename = "schema")]
     _schema: Version1,
     /// Type → its further fields.
+    #[serde(default)]
     types: BTreeMap<String, TypeRow>,
+    /// Further patterns for `line:` selectors: name → regular expression.
+    #[serde(default)]
+    lines: BTreeMap<String, String>,
 }
 
 /// What a user adds to the tables.
 #[derive(Default)]
 pub(super) struct Added {
     types: BTreeMap<String, TypeRow>,
+    /// Patterns of lines.
+    pub(super) lines: BTreeMap<String, String>,
     digest: Option<[u8; 32]>,
 }
 
@@ -90,8 +98,9 @@ impl Catalogue {
             }
         }
         let digest = Some(crypto::sha256(text.as_bytes()));
-        let extended = Catalogue::assemble_with(DATASETS, TYPES, Added { types: file.types, digest })
-            .map_err(|error| wrong(error.message().to_owned()))?;
+        let extended =
+            Catalogue::assemble_with(DATASETS, TYPES, Added { types: file.types, lines: file.lines, digest })
+                .map_err(|error| wrong(error.message().to_owned()))?;
         let secrets = always_secret(builtin);
         for of in builtin.types() {
             let Some(id) = extended.type_named(&of.name) else { continue };

@@ -6,13 +6,12 @@ use super::{key, places, policy, reading, when};
 use crate::bundle::attestation::approval::{self, Approval, Tables};
 use crate::bundle::attestation::{self, Claim};
 use crate::bundle::trust::{Role, Trust, TrustedKey};
-use crate::catalogue::Catalogue;
 use crate::crypto::{self, PublicKey, Signer as _};
 use crate::error::{self, Error, Result};
 use crate::privacy::{self, Rules};
 use clap::Args;
 use jiff::Timestamp;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `policy sign`.
 #[derive(Args, Debug)]
@@ -24,6 +23,9 @@ pub struct Sign {
     pub sign_key: PathBuf,
     #[command(flatten)]
     pub passphrase: SignKeyPassphrase,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
     /// How long the approval holds: 90d, 52w.
     #[arg(long, value_name = "SPAN", default_value = "365d")]
     pub valid: String,
@@ -39,20 +41,24 @@ pub struct CheckArgs {
     pub policy: String,
     /// The approval that `policy sign` wrote.
     pub approval: PathBuf,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
     #[command(flatten)]
     pub trust: Trusting,
 }
 
 /// What an approval of a policy would say now, and the digest of the policy's projection.
-fn stated(named: &str, not_after: &str) -> Result<(Approval, [u8; 32])> {
+fn stated(named: &str, catalogue: Option<&Path>, not_after: &str) -> Result<(Approval, [u8; 32])> {
+    let catalogue = policy::catalogue(catalogue)?;
     let policy = policy::load(named)?;
     let now = when::now();
-    let rules = Rules::resolve_on(&policy, Catalogue::builtin(), Some(&now))?;
+    let rules = Rules::resolve_on(&policy, catalogue, Some(&now))?;
     let projection = rules.projection(policy::nonce(&policy)?.as_ref())?;
     let approval = Approval {
         private_sha256: projection.private_digest.as_ref().map(|digest| digest.as_str().to_owned()),
         policy_version: policy.version(),
-        catalogue_sha256: crypto::hex(&Catalogue::builtin().digest()),
+        catalogue_sha256: crypto::hex(&catalogue.digest()),
         tables: Tables {
             stopwords: crypto::hex(&privacy::stopwords_digest()),
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -72,7 +78,7 @@ pub fn sign(ui: Ui, args: &Sign) -> Result<u8> {
         .checked_add(when::span(&args.valid)?)
         .map_err(|_| Error::usage("the approval would end too late"))?;
     let signer = key::named(&args.sign_key, args.passphrase.from())?;
-    let (approval, digest) = stated(&args.policy, &when::stated(end))?;
+    let (approval, digest) = stated(&args.policy, args.catalogue.as_deref(), &when::stated(end))?;
     let signed = approval::sign(digest, &approval, &signer)?;
     places::write_new(&args.out, &(String::from_utf8_lossy(signed.line.bytes()).into_owned() + "\n"))?;
     let (digest, print) = (crypto::hex(&digest), crypto::fingerprint(&signer.spki()));
@@ -97,7 +103,7 @@ pub fn sign(ui: Ui, args: &Sign) -> Result<u8> {
 pub fn check(ui: Ui, args: &CheckArgs) -> Result<u8> {
     let text = places::read_small(&args.approval, "approval")?;
     let (approval, subject, by) = open(text.trim_end_matches('\n').as_bytes(), &officers(&args.trust)?)?;
-    let (current, digest) = stated(&args.policy, &approval.not_after)?;
+    let (current, digest) = stated(&args.policy, args.catalogue.as_deref(), &approval.not_after)?;
     let refused =
         |why: &str| Err(Error::new(error::Kind::Privacy, format!("the approval does not hold: {why}")));
     if subject != crypto::hex(&digest) || approval.private_sha256 != current.private_sha256 {

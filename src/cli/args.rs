@@ -578,6 +578,9 @@ pub struct Reveal {
     /// File of candidates: CSV or JSON export of users, or one value a line.
     #[arg(long, value_name = "FILE")]
     pub candidates: Option<PathBuf>,
+    /// A file with further fields, whose values in the workspace are candidates too.
+    #[arg(long, value_name = "FILE", requires = "workspace")]
+    pub catalogue: Option<PathBuf>,
     /// Pseudonyms; `-` reads them from standard input, one a line.
     #[arg(required = true)]
     pub tokens: Vec<String>,

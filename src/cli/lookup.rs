@@ -3,7 +3,6 @@
 use super::args::{Lookup, Reveal};
 use super::places;
 use super::ui::{self, Ui};
-use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::inspect::{forms, reveal};
 use crate::privacy::{IncidentKey, Pseudonymizer};
@@ -51,7 +50,7 @@ pub fn reveal(ui: Ui, args: &Reveal) -> Result<u8> {
     }
     if let Some(folder) = &args.workspace {
         let workspace = super::workspaces::open(folder)?;
-        search.workspace(Catalogue::builtin(), &workspace)?;
+        search.workspace(super::policy::catalogue(args.catalogue.as_deref())?, &workspace)?;
     }
     let rows = search.finish();
     let open = rows.iter().filter(|row| row.value.is_none()).count();

@@ -47,7 +47,7 @@ pub enum Action {
     Explain {
         /// The dataset.
         dataset: String,
-        /// Member path such as /userPrincipalName or /status/errorCode; without it all fields.
+        /// Member path such as /userPrincipalName or /status/errorCode, or line:PATTERN; without it all fields.
         selector: Option<String>,
         /// minimal, balanced, strict, or a file.
         #[arg(long, default_value = "balanced")]
@@ -183,7 +183,7 @@ fn explain(
         for field in &found {
             let (sample, becomes) = sample(field);
             table.add_row([
-                field.path.as_str(),
+                &place(field),
                 field.kind.map(Kind::id).unwrap_or("-"),
                 &field.action,
                 &sample,
@@ -198,6 +198,14 @@ fn explain(
     Ok(0)
 }
 
+/// Path and condition of a field.
+fn place(field: &Explanation) -> String {
+    match &field.when {
+        Some(when) => format!("{} where {when}", field.path),
+        None => field.path.clone(),
+    }
+}
+
 fn sample(field: &Explanation) -> (String, String) {
     match &field.sample {
         Some((before, Some(after))) => (before.clone(), after.clone()),
@@ -210,7 +218,7 @@ fn chain(field: &Explanation) -> String {
     let kind = field.kind.map(|kind| format!("{} ({})", kind.id(), kind.spec().holds));
     let mut out = format!(
         "{}\n  holds    {}\n  do       {}\n",
-        field.path,
+        place(field),
         kind.as_deref().unwrap_or("-"),
         field.action
     );

@@ -8,6 +8,7 @@ use crate::crypto::encryption::{self, Identities, Recipients};
 use crate::crypto::{Algorithm, PublicKey, Signer, SigningKey};
 use crate::error::{self, Result};
 use crate::fault;
+use crate::privacy::collision::TokenWatch;
 use crate::privacy::{IncidentKey, Policy, Pseudonymizer, Rules};
 use crate::seal::{Job, Outcome, run};
 use crate::workspace::Workspace;
@@ -50,13 +51,16 @@ impl Fixture {
     }
 
     fn seal_into(&self, volumes: Volumes) -> Result<()> {
-        let names = Pseudonymizer::new(&self.key)?;
+        self.seal_with(&Pseudonymizer::new(&self.key)?, volumes)
+    }
+
+    fn seal_with(&self, names: &Pseudonymizer, volumes: Volumes) -> Result<()> {
         let job = Job {
             catalogue: Catalogue::builtin(),
             policy: &self.policy,
             policy_nonce: None,
             rules: &self.rules,
-            names: &names,
+            names,
             signer: &self.signer,
             secrets: Vec::new(),
             workers: 2,
@@ -185,4 +189,23 @@ fn encrypted_sealing_leaves_nothing_in_clear_at_any_step() {
         assert_eq!(fault::with_room(room, || seal(&out)).unwrap_err().kind(), error::Kind::Io);
         assert!(load(&out).is_empty(), "something is left behind");
     }
+}
+
+/// Two values with one pseudonym: the run ends with the advice to change the key, and leaves nothing.
+#[test]
+fn a_collision_of_pseudonyms_ends_the_run_with_advice() {
+    let fixture = Fixture::new();
+    let out = fixture.fresh("collided");
+    let watch = TokenWatch::default();
+    watch.see(0, 1 << 20, 1);
+    watch.see(0, 1 << 20, 2);
+    let names = Pseudonymizer::new(&fixture.key).unwrap().watched(watch);
+    let volumes = Volumes::create(&out.join(NAME), false, None, None).unwrap();
+    let refused = fixture.seal_with(&names, volumes).err().unwrap();
+    assert_eq!(refused.kind(), error::Kind::Privacy);
+    assert!(
+        refused.to_string().contains("same pseudonym") && refused.to_string().contains("new incident key"),
+        "{refused}"
+    );
+    assert!(!out.join(NAME).exists());
 }

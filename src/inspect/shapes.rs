@@ -115,6 +115,7 @@ fn stated(bundle: &Verified) -> Result<Stated> {
         match rule["do"].as_str() {
             Some("drop" | "redact" | "pseudonymize" | "hash") => treated.insert(kind),
             Some("generalize") if coarse => treated.insert(kind),
+            Some("parse") if kind == Kind::Certificate => treated.insert(kind),
             _ => {}
         }
     }

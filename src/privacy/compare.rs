@@ -1,11 +1,13 @@
 //! `policy diff`: what one policy shows more or less of than another, by kind and by field.
 
 use super::policy::treatment::Treatment;
-use super::rules::Rules;
+use super::rules::{REST, Rules};
+use super::survey::Surveyed;
+use crate::catalogue::Stream;
 use crate::error::Result;
 use crate::kind::Kind;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,8 +39,11 @@ pub struct KindChange {
 pub struct FieldChange {
     /// The datasets it stands in.
     pub datasets: Vec<String>,
-    /// Path from the record.
+    /// Path from the record, or `line:<pattern>`.
     pub path: String,
+    /// In which records, where the policy changes it in some only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// What its values are under the new policy.
     pub kind: Option<Kind>,
     /// What happened.
@@ -71,6 +76,24 @@ pub struct Difference {
     pub choices: Vec<ChoiceChange>,
 }
 
+/// The fields of a stream by path and condition.
+struct Fields(BTreeMap<(String, Option<String>), Surveyed>);
+
+impl Fields {
+    fn of(rules: &Rules, stream: &Stream) -> Fields {
+        let rows = rules.survey(stream, false).into_iter();
+        Fields(rows.map(|one| ((one.path.clone(), one.when.clone()), one)).collect())
+    }
+
+    /// What holds at a place: where nothing is said of the condition, the rule without one; where
+    /// nothing is said of a line, the rule of free text.
+    fn at(&self, place: &(String, Option<String>)) -> Option<&Surveyed> {
+        let plain = || self.0.get(&(place.0.clone(), None));
+        let text = || self.0.get(&(format!("/{REST}"), None)).filter(|_| place.0.starts_with("/line:"));
+        self.0.get(place).or_else(plain).or_else(text)
+    }
+}
+
 impl Difference {
     /// Compares the rules in force of two policies.
     pub fn of(old: &Rules, new: &Rules) -> Result<Difference> {
@@ -86,25 +109,29 @@ impl Difference {
                 });
             }
         }
-        let mut fields: BTreeMap<(String, String, String), FieldChange> = BTreeMap::new();
-        for alike in new.alike(|stream| old.start(&stream.dataset)) {
-            let before: BTreeMap<String, _> =
-                old.survey(&alike.stream, false).into_iter().map(|one| (one.path.clone(), one)).collect();
-            for now in new.survey(&alike.stream, false) {
-                let Some(was) = before.get(&now.path) else { continue };
+        let mut fields: BTreeMap<(String, Option<String>, String, String), FieldChange> = BTreeMap::new();
+        let lines = |stream: &Stream| -> Vec<u16> {
+            old.lines(&stream.dataset).iter().map(|(index, _)| *index).collect()
+        };
+        for alike in new.alike(|stream| (old.start(&stream.dataset), lines(stream))) {
+            let (before, after) = (Fields::of(old, &alike.stream), Fields::of(new, &alike.stream));
+            let places: BTreeSet<_> = before.0.keys().chain(after.0.keys()).collect();
+            for place in places {
+                let (Some(was), Some(now)) = (before.at(place), after.at(place)) else { continue };
                 let by_kind = was.winner.is_none() && now.winner.is_none();
                 if by_kind || (was.treatment == now.treatment && was.kind == now.kind) {
                     continue;
                 }
                 let change = FieldChange {
                     datasets: alike.datasets.clone(),
-                    path: now.path.clone(),
+                    path: place.0.clone(),
+                    when: place.1.clone(),
                     kind: now.kind,
                     old: spelled(was.treatment, was.kind),
                     new: spelled(now.treatment, now.kind),
                     direction: direction(was.treatment, now.treatment),
                 };
-                let key = (change.path.clone(), change.old.clone(), change.new.clone());
+                let key = (change.path.clone(), change.when.clone(), change.old.clone(), change.new.clone());
                 fields
                     .entry(key)
                     .and_modify(|held| held.datasets.extend(change.datasets.clone()))

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 pub struct Covered {
     /// The shape it comes in.
     pub source: Source,
-    /// The dataset in which it was met first.
+    /// The dataset in which it was met first; for names that a sibling holds, the type with their rows.
     pub dataset: String,
     /// Path from the record.
     pub path: String,
@@ -82,9 +82,16 @@ impl Rules {
             for (source, columns) in inventory::columns(&dataset.id) {
                 let Some(source) = Source::parse(source) else { continue };
                 flat = true;
-                walk.columns(&Stream::new(source, &*dataset.id), columns);
+                let stream = Stream::new(source, &*dataset.id);
+                walk.columns(&stream, columns);
+                if let (Some(of), Some(member)) = (graph, inventory::inside(source.id())) {
+                    walk.inside(of, &stream, member);
+                }
             }
             datasets += usize::from(graph.is_some() || flat);
+        }
+        for (of, names) in inventory::names() {
+            walk.names(of, names);
         }
         walk.found.sort();
         Coverage { datasets, properties: walk.found }
@@ -122,6 +129,25 @@ impl Walk<'_> {
         }
     }
 
+    /// The object behind an envelope.
+    fn inside(&mut self, of: &'static str, stream: &Stream, member: &str) {
+        let Some(root) = self.rules.catalogue().root(stream) else { return };
+        let states = self.rules.start(&stream.dataset);
+        if let (Some(Field::Object(inner)), below) = self.member(root, &states, member) {
+            self.properties(of, inner, below, &stream.dataset, &format!("/{member}"));
+        }
+    }
+
+    /// Names that a sibling holds.
+    fn names(&mut self, of: &str, names: &[String]) {
+        let Some(at) = self.rules.catalogue().type_named(of) else { return };
+        for name in names {
+            let (field, below) = self.member(at, &States::default(), name);
+            let path = format!("#{name}");
+            self.note(Source::Graph, of, &path, name, field.as_ref(), &below);
+        }
+    }
+
     fn member(&self, at: TypeId, states: &States, name: &str) -> (Option<Field>, States) {
         let folded = fold(name);
         let of = self.rules.catalogue().record_type(at);
@@ -138,7 +164,9 @@ impl Walk<'_> {
         field: Option<&Field>,
         below: &States,
     ) {
-        let matched = below.matched(|index| self.rules.selector(index));
+        let mut matched = below.matched(|index| self.rules.selector(index));
+        // What holds in some records only covers no field.
+        matched.retain(|index| !self.rules.is_conditional(*index));
         let settled = self.rules.settle(&fold(name), field, &matched);
         let kind = match (&settled, field) {
             (Some(Settled::Leaf(leaf)), _) => Some(leaf.kind),

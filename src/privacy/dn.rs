@@ -79,6 +79,10 @@ impl Pseudonymizer {
         if parts == Parts::NONE {
             return Some(s.to_owned());
         }
+        // Subjects of certificates begin with a mail address or a number, and the name stands behind it:
+        // it gets the token of a container, but does not stay where containers do.
+        let begins = rdns.iter().position(|rdn| rdn.iter().any(|pair| !is_beside_a_name(&pair.name)));
+        let hidden = Parts { org: parts.org || parts.person, ..parts };
         let mut written = Vec::with_capacity(rdns.len());
         let mut at = 0;
         while let Some(rdn) = rdns.get(at) {
@@ -93,6 +97,7 @@ impl Pseudonymizer {
                 let pairs: Vec<String> = rdn
                     .iter()
                     .map(|pair| {
+                        let parts = if at > 0 && begins == Some(at) { hidden } else { parts };
                         format!("{}={}", pair.name, self.value(pair, (at == 0).then_some(leaf), parts))
                     })
                     .collect();
@@ -175,6 +180,11 @@ impl Pseudonymizer {
         };
         Some(format!("{}={value}", name.to_ascii_uppercase()))
     }
+}
+
+/// Attributes of the leaf that stand in RDNs of their own before its name.
+fn is_beside_a_name(name: &str) -> bool {
+    matches!(name, "E" | "EMAIL" | "EMAILADDRESS" | "MAIL" | "SERIALNUMBER" | "T" | "TITLE")
 }
 
 /// An RDN that is one DC.
@@ -337,6 +347,12 @@ mod tests {
         );
         let mail = names.upn("greta@contoso.com", Parts::ALL);
         assert_eq!(dn("E=greta@contoso.com", Leaf::Person), format!("E={mail}"));
+        // The subject of a certificate: its name does not stay although an address stands before it.
+        let subject = "E=greta@contoso.com,CN=Sales,CN=Users,OU=Sales";
+        let kept = names.dn(subject, Leaf::Person, Parts { person: true, ..Parts::NONE }).unwrap();
+        assert_eq!(kept, format!("E=greta@contoso.com,CN={o},CN=Users,OU=Sales"));
+        let kept = names.dn(subject, Leaf::Person, Parts { account: true, ..Parts::NONE }).unwrap();
+        assert!(kept.ends_with(",CN=Sales,CN=Users,OU=Sales"), "{kept}");
         assert!(dn("2.5.4.3=Greta,C=DE", Leaf::Person).starts_with("2.5.4.3=a-"));
     }
 

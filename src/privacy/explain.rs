@@ -4,7 +4,7 @@ use super::Pseudonymizer;
 use super::learn::Learner;
 use super::policy::selector::{Selector, States};
 use super::rewrite::value::{Fate, Values};
-use super::rules::{Leaf, Rules, Settled};
+use super::rules::{Leaf, REST, Rules, Settled};
 use crate::catalogue::{Field, Stream, TypeId};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -32,8 +32,11 @@ pub struct Link {
 /// The answer for one field.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Explanation {
-    /// Path from the record, in catalogue spelling.
+    /// Path from the record, in catalogue spelling; `/line:<pattern>` for lines of a text.
     pub path: String,
+    /// In which records, where an exception holds in some only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// What its values are.
     pub kind: Option<Kind>,
     /// What happens.
@@ -65,9 +68,18 @@ impl Rules {
             Search { rules: self, asked, values: &mut values, found: Vec::new(), seen: HashSet::new() };
         let question = States::start(&[(0, &search.asked)]);
         search.below(root, question, self.start(&stream.dataset), "");
+        if let Some(pattern) = search.asked.line() {
+            let lines = self.lines(&stream.dataset).into_iter().map(|(index, _)| index);
+            let matched: Vec<u16> =
+                lines.filter(|index| self.selector(*index).line() == Some(pattern)).collect();
+            if self.catalogue().line_pattern(pattern).is_some() {
+                let (path, text) = (format!("/line:{pattern}"), self.free_text(root));
+                search.add(REST, &text, &matched, path);
+            }
+        }
         // Annotations of the protocol come last: hardly anybody asks for them.
         search.found.sort_by(|a, b| (a.path.contains("/@"), &a.path).cmp(&(b.path.contains("/@"), &b.path)));
-        search.found.dedup_by(|a, b| a.path == b.path);
+        search.found.dedup_by(|a, b| a.path == b.path && a.when == b.when);
         if search.found.is_empty() {
             return Err(Error::usage(
                 "the selector names no field that the catalogue declares for this dataset",
@@ -107,13 +119,21 @@ impl Search<'_, '_> {
                     matched.extend(elements.matched(|index| self.rules.selector(index)));
                     matched.sort_unstable();
                     matched.dedup();
-                    let explained = self.explain(folded, field, &matched, path.clone());
-                    self.found.push(explained);
+                    self.add(folded, field, &matched, path.clone());
                 }
                 if let Field::Object(inner) = field {
                     self.below(*inner, asked, elements.clone(), &path);
                 }
             }
+        }
+    }
+
+    /// Explains a field, and once more for each exception that holds in some records only.
+    fn add(&mut self, name: &str, field: &Field, matched: &[u16], path: String) {
+        for (condition, matched) in self.rules.cases(matched) {
+            let when = condition.and_then(|index| self.rules.spelled_condition(index));
+            let explained = self.explain(name, field, &matched, path.clone());
+            self.found.push(Explanation { when, ..explained });
         }
     }
 
@@ -179,7 +199,7 @@ impl Search<'_, '_> {
                 ("drop".to_owned(), kind.and_then(sample).map(|text| (text.to_owned(), None)))
             }
         };
-        Explanation { path, kind, action, chain, sample }
+        Explanation { path, when: None, kind, action, chain, sample }
     }
 
     fn treat(&mut self, leaf: &Leaf, text: &str) -> Option<String> {

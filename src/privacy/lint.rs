@@ -44,7 +44,6 @@ const SHARED: &[KindSet] = &[
     KindSet::of(&[Kind::ObjectId, Kind::PersonLink, Kind::Anchor, Kind::EntraSid]),
     KindSet::of(&[Kind::IpAddress, Kind::RiskIp, Kind::Network]),
     KindSet::of(&[Kind::Upn, Kind::Account, Kind::ProxyAddress]),
-    KindSet::of(&[Kind::Thumbprint, Kind::Certificate]),
 ];
 
 /// Lints a policy file. `source` is what messages call it, `today` the day, `YYYY-MM-DD`.
@@ -210,7 +209,7 @@ impl Linter<'_> {
 
     fn exceptions(&mut self, misfits: &[usize]) {
         let mut met: BTreeMap<u16, Met> = BTreeMap::new();
-        for alike in self.rules.alike(|_| Default::default()) {
+        for alike in self.rules.alike(|_| ()) {
             for field in self.rules.survey(&alike.stream, true) {
                 for index in &field.matched {
                     self.meet(met.entry(*index).or_default(), *index, &field);

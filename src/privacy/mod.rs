@@ -7,6 +7,7 @@
 pub mod account;
 pub mod address;
 pub mod canon;
+mod certificate;
 pub mod collision;
 pub mod compare;
 pub mod coverage;

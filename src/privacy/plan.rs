@@ -7,6 +7,7 @@
 
 mod counts;
 mod grow;
+mod lines;
 
 use super::Pseudonymizer;
 use super::policy::selector::States;
@@ -15,6 +16,7 @@ use crate::catalogue::{Catalogue, Field, Stream, TypeId, fold};
 use crate::kind::Kind;
 pub use counts::{Counts, by_path};
 use foldhash::fast::RandomState;
+use lines::Lines;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -63,6 +65,8 @@ pub enum Act {
         /// Members by the sibling's value.
         table: NodeId,
     },
+    /// Exceptions that hold in some records only decide: their indexes.
+    When(Box<[u16]>),
     /// A value.
     Leaf(Leaf),
 }
@@ -82,6 +86,25 @@ pub struct Slot {
     name: String,
     field: Option<Field>,
     element: Option<SlotId>,
+    /// What happens where which of the conditions hold.
+    cases: Vec<(Vec<u16>, SlotId)>,
+}
+
+impl Slot {
+    /// A slot without counts.
+    fn new(act: Act, kind: Option<Kind>, path: String, states: States) -> Slot {
+        Slot {
+            act,
+            kind,
+            path,
+            counts: Counts::default(),
+            states,
+            name: String::new(),
+            field: None,
+            element: None,
+            cases: Vec::new(),
+        }
+    }
 }
 
 /// How the name of a member is written.
@@ -138,6 +161,9 @@ pub struct Plan<'r> {
     prunable: HashMap<(TypeId, States), bool, RandomState>,
     /// Folded names of all siblings that are ever asked.
     asked: Vec<String>,
+    /// Whether members that are no strings are asked too.
+    literals: bool,
+    lines: Lines<'r>,
     root: SlotId,
 }
 
@@ -146,7 +172,9 @@ impl<'r> Plan<'r> {
     pub fn new(rules: &'r Rules, names: &'r Pseudonymizer, stream: &Stream) -> Option<Self> {
         let root = rules.catalogue().root(stream)?;
         let states = rules.start(&stream.dataset);
-        Some(Plan::build(rules.catalogue(), Some(rules), Some(names), root, states))
+        let mut plan = Plan::build(rules.catalogue(), Some(rules), Some(names), root, states);
+        plan.lines = Lines::new(rules.lines(&stream.dataset), root);
+        Some(plan)
     }
 
     /// The plan of a stream without a policy: it knows kinds only.
@@ -171,19 +199,12 @@ impl<'r> Plan<'r> {
             shared: HashMap::default(),
             prunable: HashMap::default(),
             asked: grow::asked(catalogue, rules),
+            literals: rules.is_some_and(|rules| rules.exceptions().iter().any(|rule| rule.when.is_some())),
+            lines: Lines::default(),
             root: SlotId(0),
         };
         let node = plan.node(Some(root), states.clone(), String::new(), '/');
-        plan.root = plan.push(Slot {
-            act: Act::Object(node),
-            kind: None,
-            path: "/".into(),
-            counts: Counts::default(),
-            states,
-            name: String::new(),
-            field: None,
-            element: None,
-        });
+        plan.root = plan.push(Slot::new(Act::Object(node), None, "/".into(), states));
         plan
     }
 
@@ -298,14 +319,32 @@ impl<'r> Plan<'r> {
         of.is_some_and(|of| !self.catalogue.record_type(of).names.is_empty())
     }
 
-    /// Follows `by` fields from `table` on: `members` are the folded names and values of the siblings.
-    /// Where a sibling is absent, or two of its name differ, the row `*` of the table decides.
+    /// Whether members that are no strings may be siblings that are asked.
+    #[inline]
+    pub fn asks_literals(&self) -> bool {
+        self.literals
+    }
+
+    /// Whether a sibling decides what happens at a slot.
+    #[inline]
+    pub fn is_open(&self, id: SlotId) -> bool {
+        matches!(self.slot(id).act, Act::By { .. } | Act::When(_))
+    }
+
+    /// Follows `by` fields and conditions: `members` are the folded names and values of the siblings.
+    /// Where a sibling is absent, or two of its name differ, the row `*` of a table decides.
     pub fn explained(&mut self, id: SlotId, members: &[(String, Cow<'_, str>)]) -> SlotId {
         let mut id = id;
         // Tables may ask further siblings; a table that asks for ever explains nothing.
         for _ in 0..4 {
-            let Act::By { sibling, table } = &self.slot(id).act else { return id };
-            let table = *table;
+            let (sibling, table) = match &self.slot(id).act {
+                Act::By { sibling, table } => (sibling, *table),
+                Act::When(_) => {
+                    id = self.case(id, members);
+                    continue;
+                }
+                _ => return id,
+            };
             let mut values = members.iter().filter(|(member, _)| member == sibling).map(|(_, value)| value);
             let first = values.next().filter(|first| values.all(|other| other == *first));
             let name = first.map_or("", |first| first.trim());
@@ -346,16 +385,7 @@ impl<'r> Plan<'r> {
                         _ => None,
                     };
                     let node = self.node(of, states.clone(), String::new(), '/');
-                    self.push(Slot {
-                        act: Act::Object(node),
-                        kind: None,
-                        path,
-                        counts: Counts::default(),
-                        states,
-                        name,
-                        field,
-                        element: None,
-                    })
+                    self.push(Slot { name, field, ..Slot::new(Act::Object(node), None, path, states) })
                 }
                 false => self.settled(&name, field.as_ref(), states, path).unwrap_or(id),
             }

@@ -7,7 +7,7 @@
 use super::domain::is_consumer_domain;
 use super::generalize;
 use super::guid_decision::{self, Fate};
-use super::policy::model::Private;
+use super::policy::model::{Decoder, Private};
 use super::policy::treatment::{Coarse, Treatment};
 use super::render::{Render, Rendered};
 use super::rules::{PlacePart, Rules};
@@ -159,14 +159,21 @@ impl<'r> Renderer<'r> {
     }
 
     /// Replaces a thumbprint by its keyed hash.
-    pub fn hash(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
-        let outcome = self.hashed(value, out);
+    pub fn hash(&mut self, kind: Kind, len: Option<u8>, value: &str, out: &mut Vec<u8>) -> Rendered {
+        let outcome = self.hashed(len, value, out);
         self.count(kind, outcome);
         outcome
     }
 
-    fn hashed(&self, value: &str, out: &mut Vec<u8>) -> Rendered {
-        let hashed = self.names.thumbprint(value).unwrap_or_else(|| self.names.token(Letter::A, value));
+    fn hashed(&mut self, len: Option<u8>, value: &str, out: &mut Vec<u8>) -> Rendered {
+        if looks_like_ours(value) {
+            self.lint("token-lookalike");
+        }
+        let hashed = match len {
+            Some(len) => self.names.thumbprint_of(value, usize::from(len)),
+            None => self.names.thumbprint(value),
+        };
+        let hashed = hashed.unwrap_or_else(|| self.names.token(Letter::A, value));
         out.extend_from_slice(hashed.as_bytes());
         Rendered::Replaced
     }
@@ -241,10 +248,12 @@ impl<'r> Renderer<'r> {
         match self.rules.treatment(kind) {
             Treatment::Keep => self.kept(kind, value, out),
             Treatment::Drop | Treatment::Redact => Rendered::Dropped,
+            // No field holds it: of a certificate in a text nothing is told.
+            Treatment::Parse(Decoder::Cert) => Rendered::Dropped,
             // Found in a text that is being scanned already: the wording of such kinds stays.
             Treatment::Scan | Treatment::Parse(_) => Rendered::Kept,
             Treatment::Pseudonymize => self.make(kind, value, out),
-            Treatment::Hash => self.hashed(value, out),
+            Treatment::Hash(len) => self.hashed(len, value, out),
             Treatment::Generalize(coarse) => self.coarser(kind, coarse, PlacePart::Mixed, value, out),
             other => self.unlinked(kind, other, value, out),
         }
@@ -538,8 +547,21 @@ pub fn is_nothing(value: &str) -> bool {
 fn looks_like_ours(value: &str) -> bool {
     let words =
         |text: &str| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(super::is_token);
-    let guid = || parse_guid(value.trim()).is_some_and(|guid| guid[..2] == [0xfa, 0xde] && guid[6] >> 4 == 8);
-    words(value) || value.trim_end().ends_with(".example") || guid()
+    let value = value.trim();
+    let ours = |guid: [u8; 16]| guid[..2] == [0xfa, 0xde] && guid[6] >> 4 == 8;
+    let guid = || {
+        let sid = || super::guid_of_sid(value);
+        parse_guid(value).or_else(sid).or_else(|| super::guid_of_anchor(value)).is_some_and(ours)
+    };
+    let begins = |mark: &str| value.get(..mark.len()).is_some_and(|head| head.eq_ignore_ascii_case(mark));
+    let sid = || begins("S-1-5-21-42088") || begins("S-1-5-21-42089");
+    let bare = value.trim_start_matches('[');
+    let address = || ["2001:db8:4:", "2001:db8:5:", "3fff:"].iter().any(|net| bare.starts_with(net));
+    let thumbprint = || {
+        let digits = value.bytes().filter(u8::is_ascii_hexdigit).count();
+        matches!(digits, 40 | 64) && (begins("fade") || begins("fa:de") || begins("fa de"))
+    };
+    words(value) || value.ends_with(".example") || guid() || sid() || address() || thumbprint()
 }
 
 fn looks_like_login(value: &str) -> bool {
@@ -599,6 +621,36 @@ mod tests {
         }
         for something in ["0", "nobody", "nullable", "-", "[\"\"]"] {
             assert!(!is_nothing(something), "{something}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_pseudonym_is_told_by_its_mark() {
+        for ours in [
+            "u-5ruvv4drp33lo",
+            "u-uunltp2igwuex@contoso.com",
+            "x.d-4t3ff5tundavp.example",
+            "fade0367-97df-873d-b280-ffadf2fb26d0",
+            "S-1-12-1-4208853863-2268960735-2919202994-3492215794",
+            "ZwPe+t+XPYeygP+t8vsm0A==",
+            "S-1-5-21-4208918010-2498114254-690280716-1104",
+            "2001:db8:4::e2c4:cbb4",
+            "[3fff:55d:b865::1]:443",
+            &format!("FADE{}", "0A".repeat(18)),
+            &format!("fa:de{}", ":0a".repeat(18)),
+        ] {
+            assert!(looks_like_ours(ours), "{ours}");
+        }
+        for plain in [
+            "greta",
+            "a-b",
+            "f7cc07d7-7c15-447d-876d-c01b0e5a9e38",
+            "FA-DE-00-00-00-01",
+            "2001:db8:1::1",
+            "facade",
+            "é",
+        ] {
+            assert!(!looks_like_ours(plain), "{plain}");
         }
     }
 

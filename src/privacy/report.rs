@@ -217,6 +217,9 @@ pub struct StatedTreatment {
     /// Characters that stay, leading or (negative) trailing ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<i8>,
+    /// Hex digits of a hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub len: Option<u8>,
 }
 
 /// An exception without its private words.
@@ -226,6 +229,9 @@ pub struct StatedException {
     pub dataset: Label,
     /// Selector.
     pub select: Label,
+    /// The member whose value says in which records it holds; the values stay private.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Label>,
     /// Another treatment.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     pub action: Option<Label>,
@@ -250,6 +256,7 @@ impl Treatment {
             edges: None,
             max_days: None,
             keep: None,
+            len: None,
         };
         match self {
             Treatment::Generalize(Coarse::Place(level) | Coarse::Agent(level)) => stated.level = Some(level),
@@ -263,6 +270,7 @@ impl Treatment {
             Treatment::Generalize(Coarse::Band(edges)) => stated.edges = Some(edges.as_slice().to_vec()),
             Treatment::DateShift(days) => stated.max_days = Some(days),
             Treatment::Mask(keep) => stated.keep = Some(keep),
+            Treatment::Hash(len) => stated.len = len,
             Treatment::Parse(decode) => stated.decode = Some(decode),
             _ => {}
         }
@@ -281,10 +289,14 @@ impl Rules {
         let mut exceptions = Vec::new();
         let mut private_selectors = 0;
         for rule in self.exceptions() {
-            let known = rule.selector.names().all(|name| names.contains(name));
+            let asked = rule.when.as_ref().map(|when| when.sibling());
+            let pattern = rule.selector.line().and_then(|name| self.catalogue().line_pattern(name));
+            let known = rule.selector.names().chain(asked).all(|name| names.contains(name))
+                && (rule.selector.line().is_none() || pattern.is_some_and(|pattern| pattern.builtin));
+            let when = asked.map(|name| Label::new(format!("../{name}"))).transpose();
             let select = Label::new(rule.says.select.as_str());
-            let (true, Ok(select), Ok(dataset)) = (known, select, Label::new(rule.says.dataset.as_str()))
-            else {
+            let dataset = Label::new(rule.says.dataset.as_str());
+            let (true, Ok(select), Ok(dataset), Ok(when)) = (known, select, dataset, when) else {
                 private_selectors += 1;
                 continue;
             };
@@ -292,7 +304,7 @@ impl Rules {
                 .says
                 .action
                 .and_then(|action| Label::new(serde_json::to_value(action).ok()?.as_str()?.to_owned()).ok());
-            exceptions.push(StatedException { dataset, select, action, kind: rule.says.kind });
+            exceptions.push(StatedException { dataset, select, when, action, kind: rule.says.kind });
         }
         let mut kinds = BTreeMap::new();
         for kind in Kind::all() {

@@ -1,20 +1,22 @@
 //! The resolved policy: catalogue × policy. It says for every field what happens to it, and for
 //! every kind what happens to a value found anywhere.
 //!
-//! Order of precedence: locked (secrets) > exception with fewer wildcards > exception later in the
-//! chain > rule of the kind; ties go to the stricter. An exception that would show more than it
+//! Order of precedence: locked (secrets) > exception with fewer wildcards > exception with a condition >
+//! exception later in the chain > rule of the kind; ties go to the stricter. An exception that would show more than it
 //! replaces works only with a ticket and up to its last day; everywhere else it is ignored.
 
+mod cases;
 mod settle;
 
 use super::Parts;
-use super::policy::model::{Outside, Private};
+use super::policy::model::{Decoder, Outside, Private};
 use super::policy::selector::{Selector, States};
 use super::policy::treatment::Treatment;
 use super::policy::{ExceptionRule, Policy};
 use crate::catalogue::{Catalogue, Grammar, TypeId};
 use crate::error::{Error, Result};
 use crate::kind::{Kind, KindSet};
+pub use cases::REST;
 use jiff::civil::Date;
 
 /// Part of a place that a field of kind `place` holds, told by its name.
@@ -135,8 +137,9 @@ impl Rules {
                 | Treatment::Redact
                 | Treatment::Random
                 | Treatment::Pseudonymize
-                | Treatment::Hash
+                | Treatment::Hash(_)
                 | Treatment::Mask(_) => true,
+                Treatment::Parse(Decoder::Cert) => true,
                 Treatment::Generalize(_) => {
                     matches!(kind, Kind::IpAddress | Kind::RiskIp | Kind::Network | Kind::Dn)
                 }

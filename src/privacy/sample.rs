@@ -172,12 +172,13 @@ impl<'a> Sampler<'a> {
             return;
         }
         let mut at = at;
-        if let Act::By { .. } = &self.plan.slot(at.slot).act {
-            at = At { slot: self.plan.explained(at.slot, at.members), explained: true, ..at };
+        if self.plan.is_open(at.slot) {
+            let explained = at.explained || matches!(self.plan.slot(at.slot).act, Act::By { .. });
+            at = At { slot: self.plan.explained(at.slot, at.members), explained, ..at };
         }
         let deeper = At { depth: at.depth + 1, ..at };
         match &self.plan.slot(at.slot).act {
-            Act::Drop | Act::Undeclared | Act::By { .. } => self.dropped(value, at),
+            Act::Drop | Act::Undeclared | Act::By { .. } | Act::When(_) => self.dropped(value, at),
             Act::Object(node) => {
                 let node = *node;
                 match value {
@@ -206,7 +207,11 @@ impl<'a> Sampler<'a> {
     fn object(&mut self, node: NodeId, members: &serde_json::Map<String, Value>, at: At<'_>) {
         let texts: Vec<(String, Cow<'_, str>)> = members
             .iter()
-            .filter_map(|(name, value)| Some((fold(name), Cow::Borrowed(value.as_str()?))))
+            .filter_map(|(name, value)| match value {
+                Value::String(text) => Some((fold(name), Cow::Borrowed(text.as_str()))),
+                Value::Array(_) | Value::Object(_) => None,
+                literal => self.plan.asks_literals().then(|| (fold(name), Cow::Owned(literal.to_string()))),
+            })
             .collect();
         for (name, value) in members {
             let member = self.plan.member(node, name.as_bytes(), || name.clone());
@@ -233,6 +238,7 @@ impl<'a> Sampler<'a> {
             return self.value(&inner, At { nested: at.nested + 1, depth: at.depth + 1, ..at });
         }
         let slot = self.plan.text(at.slot).unwrap_or(at.slot);
+        let slot = self.plan.explained(slot, at.members);
         self.plain(At { slot, ..at }, text, true);
     }
 

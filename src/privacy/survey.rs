@@ -2,7 +2,7 @@
 
 use super::policy::selector::States;
 use super::policy::treatment::Treatment;
-use super::rules::{Rules, Settled};
+use super::rules::{REST, Rules, Settled};
 use crate::catalogue::{Field, Source, Stream};
 use crate::kind::Kind;
 use std::collections::{BTreeMap, HashSet};
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, HashSet};
 pub struct Surveyed {
     /// Path from the record in catalogue spelling; `#` stands before a name that a sibling holds.
     pub path: String,
+    /// In which records, where an exception holds in some only: the condition in words.
+    pub when: Option<String>,
     /// What its values are; `None` for objects and for what is declared and never wanted.
     pub kind: Option<Kind>,
     /// Whether kept values have a grammar.
@@ -38,13 +40,14 @@ pub struct Alike {
 impl Rules {
     /// Streams grouped so that each distinct survey is made once. `also` tells streams apart that
     /// these rules treat alike.
-    pub fn alike(&self, also: impl Fn(&Stream) -> States) -> Vec<Alike> {
+    pub fn alike<T: std::fmt::Debug>(&self, also: impl Fn(&Stream) -> T) -> Vec<Alike> {
         let mut groups: BTreeMap<String, Alike> = BTreeMap::new();
         for dataset in self.catalogue().datasets() {
             for source in Source::ALL {
                 let stream = Stream::new(source, &*dataset.id);
                 let Some(root) = self.catalogue().root(&stream) else { continue };
-                let key = format!("{root:?} {:?} {:?}", self.start(&stream.dataset), also(&stream));
+                let lines: Vec<u16> = self.lines(&stream.dataset).iter().map(|(index, _)| *index).collect();
+                let key = format!("{root:?} {:?} {lines:?} {:?}", self.start(&stream.dataset), also(&stream));
                 let group = groups.entry(key).or_insert(Alike { stream, datasets: Vec::new() });
                 if group.datasets.last() != Some(&dataset.id) {
                     group.datasets.push(dataset.id.clone());
@@ -84,13 +87,27 @@ impl Rules {
                     Field::By { table, .. } => open.push((*table, States::default(), path.clone(), '#')),
                     _ => {}
                 }
-                if !touched || !matched.is_empty() {
-                    found.push(self.surveyed(folded, field, path, matched));
+                if touched && matched.is_empty() {
+                    continue;
+                }
+                for (condition, matched) in self.cases(&matched) {
+                    let when = condition.and_then(|index| self.spelled_condition(index));
+                    found.push(Surveyed { when, ..self.surveyed(folded, field, path.clone(), matched) });
                 }
             }
         }
-        found.sort_by(|a, b| a.path.cmp(&b.path));
+        let text = self.free_text(root);
+        for (index, _) in self.lines(&stream.dataset) {
+            let path = format!("/{}", self.selector(index).text());
+            found.push(self.surveyed(REST, &text, path, vec![index]));
+        }
+        found.sort_by(|a, b| (&a.path, &a.when).cmp(&(&b.path, &b.when)));
         found
+    }
+
+    /// The condition of an exception in words.
+    pub fn spelled_condition(&self, index: u16) -> Option<String> {
+        self.exceptions()[usize::from(index)].when.as_ref().map(|when| when.spelled())
     }
 
     fn surveyed(&self, folded: &str, field: &Field, path: String, matched: Vec<u16>) -> Surveyed {
@@ -108,6 +125,7 @@ impl Rules {
         };
         Surveyed {
             path,
+            when: None,
             kind,
             grammar,
             treatment: settled.treatment(),

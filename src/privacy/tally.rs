@@ -59,7 +59,7 @@ impl Tally {
                 Act::Drop => "drop",
                 Act::Undeclared => "undeclared",
                 Act::Object(_) => "parse",
-                Act::By { .. } => "parse",
+                Act::By { .. } | Act::When(_) => "parse",
                 Act::Leaf(leaf) => leaf.treatment.id(),
             };
             self.add_place((stream.dataset.clone(), path.to_owned()), PlaceTally { kind, treatment, counts });

@@ -231,8 +231,26 @@ impl Pseudonymizer {
         Some(hex.join(separator.map(String::from).as_deref().unwrap_or("")))
     }
 
+    /// As [`Pseudonymizer::thumbprint`], as `digits` hex digits in lower case whatever the length and
+    /// dress of the value: thumbprints that were written in different ways become one.
+    pub fn thumbprint_of(&self, s: &str, digits: usize) -> Option<String> {
+        let s = s.trim();
+        if s.len() > 64 * 3 || !s.is_ascii() {
+            return None;
+        }
+        let bytes = match BASE64.decode(s.as_bytes()).ok().filter(|bytes| matches!(bytes.len(), 20 | 32)) {
+            Some(bytes) if matches!(s.len(), 28 | 44) => bytes,
+            _ => hex_bytes(&s.replace([':', ' '], ""))?,
+        };
+        (16..=64).contains(&bytes.len()).then(|| hex_text(&self.thumbprint_long(&bytes, digits / 2), false))
+    }
+
     fn thumbprint_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; bytes.len()];
+        self.thumbprint_long(bytes, bytes.len())
+    }
+
+    fn thumbprint_long(&self, bytes: &[u8], length: usize) -> Vec<u8> {
+        let mut out = vec![0; length];
         // Expanding at most 64 bytes cannot fail; zeros would still tell nothing about the original.
         let _ = Hkdf::from_prk(&self.thumbprint.mac(bytes)).expand(b"entra-bundle/thumbprint-out", &mut out);
         if let [a, b, ..] = out.as_mut_slice() {
@@ -453,6 +471,12 @@ mod tests {
         assert_eq!(names.thumbprint(&"aa:".repeat(20)[..59]).unwrap().replace(':', "").to_uppercase(), upper);
         let base64 = names.thumbprint(&BASE64.encode(&[0xaa; 20])).unwrap();
         assert_eq!(hex_text(&BASE64.decode(base64.as_bytes()).unwrap(), true), upper);
+        // A length of its own: one for all ways to write a thumbprint, and the same bytes in front.
+        for text in ["aa".repeat(20), "AA:".repeat(20)[..59].to_owned(), BASE64.encode(&[0xaa; 20])] {
+            assert_eq!(names.thumbprint_of(&text, 40).unwrap().to_uppercase(), upper, "{text}");
+            assert!(names.thumbprint_of(&text, 64).unwrap().to_uppercase().starts_with(&upper));
+        }
+        assert_eq!(names.thumbprint_of("Greta Schmidt", 40), None);
         for wrong in ["", ":", "11", "zz", &"1".repeat(41), &"1".repeat(1 << 20), &"é".repeat(20)] {
             assert_eq!(names.thumbprint(wrong), None);
         }

@@ -220,8 +220,11 @@ fn object(
     at: At,
     f: &mut Teller<'_, '_>,
 ) -> Result<(), Broken> {
-    let members =
-        if plan.asks_siblings(node) { siblings(lexer.clone(), |raw| plan.asks(raw))? } else { Vec::new() };
+    let members = if plan.asks_siblings(node) {
+        siblings(lexer.clone(), plan.asks_literals(), |raw| plan.asks(raw))?
+    } else {
+        Vec::new()
+    };
     lexer.bump();
     lexer.space();
     if lexer.peek() == Some(b'}') {

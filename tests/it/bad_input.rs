@@ -106,3 +106,71 @@ fn a_string_of_fifteen_mebibytes_is_treated_to_its_end() {
     assert!(!out[out.len() - 200..].contains("Greta"), "the end of a long text stays");
     assert!(out.len() > 15_000_000);
 }
+
+/// A name that looks like one of our pseudonyms is an original like any other: an attacker who chose it
+/// neither passes through nor becomes somebody else.
+#[test]
+fn what_looks_like_a_pseudonym_is_replaced_and_counted() {
+    let bench = Bench::new();
+    let values = [
+        ("/userDisplayName", "n-43gfkslfdaupb"),
+        ("/userPrincipalName", "u-uunltp2igwuex@d-4t3ff5tundavp.example"),
+        ("/userId", "fade0367-97df-873d-b280-ffadf2fb26d0"),
+        ("/ipAddress", "2001:db8:4::e2c4:cbb4"),
+        ("/deviceDetail/displayName", "h-4pu5zkc2uypuo"),
+    ];
+    let record = serde_json::json!({
+        "userDisplayName": values[0].1, "userPrincipalName": values[1].1, "userId": values[2].1,
+        "ipAddress": values[3].1, "deviceDetail": {"displayName": values[4].1},
+        "status": {"additionalDetails": format!("denied for {} from {}", values[1].1, values[3].1)}});
+    let record = record.to_string();
+    let dictionary = bench.learned(record.as_bytes());
+    let mut redactor = Redactor::new(&bench.rules, &bench.names, &dictionary, &bench.stream).unwrap();
+    let out = redactor.apply(Raw::new(record.into_bytes(), Form::Json)).unwrap();
+    let text = String::from_utf8(out.bytes().to_vec()).unwrap();
+    let out: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (path, value) in values {
+        let written = out.pointer(path).unwrap().as_str().unwrap();
+        assert!(written != value && !text.contains(value), "{path}: {written}");
+    }
+    let counted = redactor.into_tally().lints["token-lookalike"];
+    assert!(counted >= values.len() as u64, "{counted}");
+}
+
+/// A whole run over three texts of 15 MiB has less than 400 MB of address space.
+#[cfg(target_os = "linux")]
+#[test]
+fn long_texts_do_not_grow_the_memory_of_a_run() {
+    let machine = crate::program::Machine::new();
+    let filler = "nothing here to see ".repeat(15 * 1024 * 1024 / 20);
+    let record = |n: u8| {
+        serde_json::json!({"id": format!("8a1b7c33-0000-4000-8000-00000000000{n}"),
+            "createdDateTime": "2026-11-20T10:00:00Z", "userPrincipalName": "greta.schmidt@contoso.com",
+            "status": {"errorCode": 1, "additionalDetails": format!("{filler} by greta.schmidt@contoso.com")}})
+    };
+    let value = [record(1), record(2), record(3)];
+    let context = "https://graph.microsoft.com/v1.0/$metadata#auditLogs/signIns";
+    machine.file("in/s.json", serde_json::json!({"@odata.context": context, "value": value}).to_string());
+    let run = r#"ulimit -v 400000 && exec "$0" collect --input in --out out"#;
+    let ran = std::process::Command::new("sh")
+        .args(["-c", run, env!("CARGO_BIN_EXE_entra-bundle")])
+        .current_dir(machine.path("."))
+        .env("ENTRA_BUNDLE_STATE", machine.path("state"))
+        .env("ENTRA_BUNDLE_CONFIG", machine.path("config"))
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+fn members_that_contradict_each_other_explain_nothing() {
+    let bench = Bench::new();
+    let stream = Stream::new(Source::Graph, "directory_audits");
+    let record = br#"{"targetResources":[{"modifiedProperties":[
+        {"displayName":"AccountEnabled","newValue":"[\"greta@contoso.com\"]","displayName":"UserPrincipalName"}]}]}"#;
+    let dictionary = Learner::new().freeze();
+    let mut redactor = Redactor::new(&bench.rules, &bench.names, &dictionary, &stream).unwrap();
+    let out = redactor.apply(Raw::new(record.to_vec(), Form::Json)).unwrap();
+    let text = String::from_utf8(out.bytes().to_vec()).unwrap();
+    assert!(!text.contains("greta") && !text.contains("newValue"), "{text}");
+}

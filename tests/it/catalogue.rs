@@ -261,7 +261,6 @@ fn secrets_are_secret_wherever_they_are_declared() {
         ("passwordCredential", "secretText"),
         ("passwordCredential", "hint"),
         ("passwordCredential", "value"),
-        ("keyCredential", "key"),
         ("keyCredential", "value"),
         ("deviceKey", "keyMaterial"),
         ("alternativeSecurityId", "key"),

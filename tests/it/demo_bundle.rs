@@ -4,6 +4,8 @@
 //! Counts are taken independently: from the files of the export on one side, from the lines of the
 //! parts with serde_json on the other.
 
+mod order;
+
 use crate::bundle::tools::all_archivers_agree;
 use crate::program::{Machine, Ran, ran};
 use crate::tool::has;

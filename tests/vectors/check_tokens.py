@@ -528,6 +528,10 @@ class Incident:
             return None
         if not parts:
             return source
+        # Subjects of certificates begin with an address or a number; the name stands behind it.
+        beside = {"E", "EMAIL", "EMAILADDRESS", "MAIL", "SERIALNUMBER", "T", "TITLE"}
+        first = next((at for at, rdn in enumerate(rdns) if any(pair[0] not in beside for pair in rdn)), 0)
+        hidden = set(parts) | {"org"} if "person" in parts else parts
         written, run = [], []
         for index, rdn in enumerate(rdns + [None]):
             if rdn and len(rdn) == 1 and rdn[0][0] == "DC" and "domain" in parts:
@@ -538,7 +542,7 @@ class Incident:
                 run = []
             if rdn:
                 written.append("+".join(
-                    f"{name}={self.dn_value(name, raw, value, leaf if index == 0 else None, parts)}"
+                    f"{name}={self.dn_value(name, raw, value, leaf if index == 0 else None, hidden if 0 < index == first else parts)}"
                     for name, raw, value in rdn))
         return out + ",".join(written)
 

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::privacy::compare::{Difference, Direction};
 use comfy_table::{Table, presets};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// `policy diff`.
 #[derive(clap::Args, Debug)]
@@ -16,12 +17,15 @@ pub struct Args {
     old: String,
     /// The policy after.
     new: String,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
 }
 
 /// Runs it.
 pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let (old, new) = (super::load(&args.old)?, super::load(&args.new)?);
-    let catalogue = super::catalogue(None)?;
+    let catalogue = super::catalogue(args.catalogue.as_deref())?;
     let difference = Difference::of(&super::rules(&old, catalogue)?, &super::rules(&new, catalogue)?)?;
     if ui.json {
         ui::print_json(
@@ -41,7 +45,11 @@ pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["field", "old", "new", "", "datasets"]);
     for one in &difference.fields {
-        table.add_row([&one.path, &one.old, &one.new, word(one.direction), &some(&one.datasets)]);
+        let path = match &one.when {
+            Some(when) => format!("{} where {when}", one.path),
+            None => one.path.clone(),
+        };
+        table.add_row([&path, &one.old, &one.new, word(one.direction), &some(&one.datasets)]);
     }
     if !difference.fields.is_empty() {
         text += &format!("\nFields that change otherwise than their kind:\n\n{}", ui::plain(&table));

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::kind::{Class, Kind};
 use crate::privacy::{Policy, Rules};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::path::PathBuf;
 
 /// `policy matrix`.
 #[derive(clap::Args, Debug)]
@@ -18,6 +19,9 @@ pub struct Args {
     /// Form of the page.
     #[arg(long, value_enum, default_value_t = Format::Md)]
     format: Format,
+    /// A file with further fields.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
 }
 
 /// Form of the page.
@@ -34,7 +38,7 @@ enum Format {
 /// Runs it.
 pub fn run(ui: Ui, args: &Args) -> Result<u8> {
     let policy = super::load(&args.policy)?;
-    let page = Page::of(&policy, &super::rules(&policy, super::catalogue(None)?)?);
+    let page = Page::of(&policy, &super::rules(&policy, super::catalogue(args.catalogue.as_deref())?)?);
     if ui.json {
         let kinds: Vec<serde_json::Value> = page
             .kinds
@@ -106,7 +110,11 @@ impl Page {
             };
             let limits: Vec<&str> =
                 [says.ticket.as_deref(), says.until.as_deref()].into_iter().flatten().collect();
-            [says.dataset.clone(), says.select.clone(), action, says.reason.clone(), limits.join(", ")]
+            let field = match &rule.when {
+                Some(when) => format!("{} where {}", says.select, when.spelled()),
+                None => says.select.clone(),
+            };
+            [says.dataset.clone(), field, action, says.reason.clone(), limits.join(", ")]
         });
         Page {
             title: format!("What leaves under {}", policy.title()),

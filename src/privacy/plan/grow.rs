@@ -5,9 +5,10 @@ use super::super::Letter;
 use super::super::policy::selector::States;
 use super::super::policy::treatment::Treatment;
 use super::super::rules::{Leaf, PlacePart, Rules, Settled};
-use super::{Act, Counts, MAX_NODES, Member, NameFate, Node, NodeId, Plan, Slot, SlotId, TEXT};
+use super::{Act, MAX_NODES, Member, NameFate, Node, NodeId, Plan, Slot, SlotId, TEXT};
 use crate::catalogue::{Catalogue, Field, TypeId, fold};
 use crate::kind::Kind;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Most counted names of undeclared members in one place.
@@ -21,7 +22,11 @@ pub(super) fn asked(catalogue: &Catalogue, rules: Option<&Rules>) -> Vec<String>
             _ => None,
         });
     let exceptions = rules.into_iter().flat_map(|rules| rules.exceptions());
-    let by = exceptions.filter_map(|rule| rule.says.by.as_deref().map(fold));
+    let asks = |rule: &super::super::policy::ExceptionRule| {
+        let by = rule.says.by.as_deref().map(|by| fold(by.trim_start_matches("../")));
+        [by, rule.when.as_ref().map(|when| when.sibling().to_owned())]
+    };
+    let by = exceptions.flat_map(|rule| asks(rule).into_iter().flatten());
     declared.chain(by).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
 
@@ -42,8 +47,13 @@ impl Plan<'_> {
             let asks = |field: &Field| matches!(field, Field::By { .. });
             let of = self.catalogue.record_type(of);
             of.fields.values().any(asks) || of.rest.as_ref().is_some_and(asks)
-        }) || !states.is_empty()
-            && self.rules.is_some_and(|rules| rules.exceptions().iter().any(|rule| rule.says.by.is_some()));
+        }) || self.rules.is_some_and(|rules| {
+            let asks = |index: u16| {
+                let rule = &rules.exceptions()[usize::from(index)];
+                rule.when.is_some() || rule.says.by.is_some()
+            };
+            states.near(|index| rules.selector(index)).any(asks)
+        });
         let id = NodeId(self.nodes.len() as u32);
         self.shared.entry((of, states.clone())).or_insert(id);
         self.nodes.push(Node {
@@ -130,16 +140,8 @@ impl Plan<'_> {
             let at = &self.nodes[node.0 as usize];
             let path = format!("{}{}{}", at.path, at.separator, self.undeclared_name(plain));
             let inner = self.node(None, states.clone(), path.clone(), '/');
-            let slot = self.push(Slot {
-                act: Act::Object(inner),
-                kind: None,
-                path,
-                counts: Counts::default(),
-                states,
-                name: folded.clone(),
-                field: None,
-                element: None,
-            });
+            let slot = Slot::new(Act::Object(inner), None, path, states);
+            let slot = self.push(Slot { name: folded.clone(), ..slot });
             let member = Member { slot, name: NameFate::Scan };
             let at = &mut self.nodes[node.0 as usize];
             at.undeclared += 1;
@@ -158,16 +160,7 @@ impl Plan<'_> {
         }
         let last = if full { "+".to_owned() } else { self.undeclared_name(plain) };
         let path = format!("{}{}{last}", at.path, at.separator);
-        let slot = self.push(Slot {
-            act: Act::Undeclared,
-            kind: None,
-            path,
-            counts: Counts::default(),
-            states: States::default(),
-            name: String::new(),
-            field: None,
-            element: None,
-        });
+        let slot = self.push(Slot::new(Act::Undeclared, None, path, States::default()));
         let at = &mut self.nodes[node.0 as usize];
         if full {
             at.overflow = Some(slot);
@@ -192,11 +185,33 @@ impl Plan<'_> {
         states: States,
         path: String,
     ) -> Option<SlotId> {
+        let matched = match self.rules {
+            Some(rules) => states.matched(|index| rules.selector(index)),
+            None => Vec::new(),
+        };
+        if let Some(rules) = self.rules
+            && matched.iter().any(|index| rules.is_conditional(*index))
+            && !matches!(rules.plain(name, field), Some(Settled::Drop(Some(Kind::Secret))))
+        {
+            let (name, field) = (name.to_owned(), field.cloned());
+            let conditions = matched.into_iter().filter(|index| rules.is_conditional(*index)).collect();
+            let slot = Slot::new(Act::When(conditions), None, path, states);
+            return Some(self.push(Slot { name, field, ..slot }));
+        }
+        self.settled_by(name, field, states, path, &matched)
+    }
+
+    /// The slot of a field for which exactly these exceptions hold.
+    pub(super) fn settled_by(
+        &mut self,
+        name: &str,
+        field: Option<&Field>,
+        states: States,
+        path: String,
+        matched: &[u16],
+    ) -> Option<SlotId> {
         let settled = match self.rules {
-            Some(rules) => {
-                let matched = states.matched(|index| rules.selector(index));
-                rules.settle(name, field, &matched)?
-            }
+            Some(rules) => rules.settle(name, field, matched)?,
             None => plain_kinds(field?),
         };
         let (act, kind) = match settled {
@@ -218,16 +233,30 @@ impl Plan<'_> {
                 (Act::Leaf(leaf), Some(kind))
             }
         };
-        Some(self.push(Slot {
-            act,
-            kind,
-            path,
-            counts: Counts::default(),
-            states,
-            name: name.to_owned(),
-            field: field.cloned(),
-            element: None,
-        }))
+        let (name, field) = (name.to_owned(), field.cloned());
+        Some(self.push(Slot { name, field, ..Slot::new(act, kind, path, states) }))
+    }
+
+    /// What happens at a slot with conditions beside these siblings. Its path ends in `#when` where one
+    /// of them holds, and in `#otherwise` where none does.
+    pub(super) fn case(&mut self, id: SlotId, members: &[(String, Cow<'_, str>)]) -> SlotId {
+        let slot = &self.slots[id.0 as usize];
+        let (Act::When(conditions), Some(rules)) = (&slot.act, self.rules) else { return id };
+        let holding = rules.holding(conditions, members, &slot.name, slot.field.as_ref());
+        if let Some((_, known)) = slot.cases.iter().find(|(held, _)| *held == holding) {
+            return *known;
+        }
+        let (name, field, states) = (slot.name.clone(), slot.field.clone(), slot.states.clone());
+        let word = if holding.is_empty() { "otherwise" } else { "when" };
+        let path = format!("{}#{word}", slot.path);
+        let mut matched = states.matched(|index| rules.selector(index));
+        matched.retain(|index| !rules.is_conditional(*index) || holding.contains(index));
+        let case = match self.settled_by(&name, field.as_ref(), states, path.clone(), &matched) {
+            Some(case) => case,
+            None => self.push(Slot::new(Act::Undeclared, None, path, States::default())),
+        };
+        self.slots[id.0 as usize].cases.push((holding, case));
+        case
     }
 
     /// Whether nothing of an object of this type can stay.

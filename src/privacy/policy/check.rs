@@ -1,5 +1,6 @@
 //! Reads a policy file and says everything that is wrong with it, each with its place.
 
+use super::condition::Condition;
 use super::model::{self, Exception, File, Outside, Private, Rule};
 use super::selector::Selector;
 use super::treatment::Treatment;
@@ -187,6 +188,21 @@ fn exception(
     if says.action.is_none() == says.kind.is_none() {
         return Err(whole("an exception has either `do` (another treatment) or `kind` (another kind)"));
     }
+    let when =
+        says.when.as_ref().map(Condition::parse).transpose().map_err(|allowed| wrong("when", &allowed))?;
+    if selector.line().is_some() {
+        if when.is_some() {
+            return Err(wrong(
+                "when",
+                "a line has no member beside it; `when` stands beside other selectors",
+            ));
+        }
+        if says.by.is_some() || says.table.is_some() {
+            return Err(whole(
+                "a line has no member beside it; `by` and `table` stand beside other selectors",
+            ));
+        }
+    }
     let parameters = says.parameters();
     if says.kind.is_some() {
         let beside = model::Parameters { grammar: None, ..parameters.clone() };
@@ -233,6 +249,7 @@ fn exception(
         at: place::locate(inspected.text, &["exceptions", &index]),
         says: says.clone(),
         selector,
+        when,
         origin: source.to_owned(),
         rank,
         until,

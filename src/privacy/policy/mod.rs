@@ -5,6 +5,7 @@
 //! rule holds. `secret` is locked to `drop`.
 
 mod check;
+pub mod condition;
 pub mod model;
 mod place;
 pub mod selector;
@@ -15,6 +16,7 @@ pub use check::Wrong;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use check::read;
+use condition::Condition;
 use jiff::civil::Date;
 use model::{Exception, File, Outside, Private};
 use selector::Selector;
@@ -70,6 +72,8 @@ pub struct ExceptionRule {
     pub says: Exception,
     /// Where it applies.
     pub selector: Selector,
+    /// In which records, if not in all.
+    pub when: Option<Condition>,
     /// Line and column in its file, for messages.
     pub at: (usize, usize),
     /// The preset or policy that says so.

@@ -1,7 +1,13 @@
 //! The policy file `entra-bundle/policy/1` as it is written. What the fields may say together is
 //! checked in `check`; nothing here decides about a value.
 
+mod choices;
+
 use crate::kind::Kind;
+pub use choices::{
+    Allowed, Defaults, Encodings, Family, Ip, Keep, LeakChecked, MIN_LABEL, Names, Outside, Private, Shown,
+    StopWords, UnknownField, UnknownFile, UnknownGuid, UnknownKey, UnknownNumber, Version1,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -76,6 +82,9 @@ pub enum Decoder {
     Json,
     /// An address: its query is removed, the rest is scanned.
     Url,
+    /// A certificate: its technical fields stay, what names somebody is treated by its kind, the body
+    /// goes.
+    Cert,
 }
 
 /// Parameters that may stand beside `do`. Which ones each treatment takes is a closed table.
@@ -111,6 +120,9 @@ pub struct Parameters {
     /// With `mask`: how many characters stay, leading ones if positive, trailing ones if negative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<i8>,
+    /// With `hash`: hex digits of the result, 40 or 64; without it as many as the value has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u8>,
 }
 
 /// The rule of a kind.
@@ -144,6 +156,9 @@ pub struct Rule {
     /// See [`Parameters::keep`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<i8>,
+    /// See [`Parameters::len`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u8>,
     /// Why, in words that a privacy officer understands.
     pub reason: String,
     /// The decision that allows a rule looser than the inherited one.
@@ -154,6 +169,36 @@ pub struct Rule {
     pub until: Option<String>,
 }
 
+/// One text or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Texts {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Texts {
+    /// All of them.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Texts::One(one) => std::slice::from_ref(one),
+            Texts::Many(many) => many,
+        }
+    }
+}
+
+/// A condition on a member that stands beside the selected one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// The member beside it, `../name`; in XML `../@name`, an attribute of the element around.
+    pub sibling: String,
+    /// Its value, or one of several: a text, number or word compared without case.
+    pub equals: Texts,
+}
+
 /// Another treatment, or another kind, for the fields that a selector names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -162,8 +207,11 @@ pub struct Exception {
     pub id: String,
     /// Dataset id, or `*`.
     pub dataset: String,
-    /// JSON pointer with `*`, `**` and `{a,b}`, or `column:<header>`, or `xml://element/@attribute`.
+    /// JSON pointer with `*`, `**` and `{a,b}`, or `column:<header>`, `xml://element/@attribute`, `line:<pattern>`.
     pub select: String,
+    /// Only where a member beside it has one of these values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
     /// What happens instead.
     #[serde(default, rename = "do", skip_serializing_if = "Option::is_none")]
     pub action: Option<Do>,
@@ -200,6 +248,9 @@ pub struct Exception {
     /// See [`Parameters::keep`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<i8>,
+    /// See [`Parameters::len`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u8>,
     /// With `parse`: the sibling (`../name`) whose value says what this value is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -214,155 +265,6 @@ pub struct Exception {
     /// Last day (`YYYY-MM-DD`) on which a looser exception works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-}
-
-/// A text that ships in a bundle only when it is marked public.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Shown {
-    /// The text.
-    pub text: String,
-    /// Whether it may stand in a bundle.
-    #[serde(default)]
-    pub public: bool,
-}
-
-/// What happens to kept values outside their grammar.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outside {
-    /// They are treated as text.
-    #[default]
-    Scan,
-    /// They are dropped.
-    Drop,
-}
-
-macro_rules! fixed {
-    ($(#[$doc:meta])* $name:ident $text:literal $variant:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-        pub enum $name {
-            /// The only choice.
-            #[default]
-            #[serde(rename = $text)]
-            $variant,
-        }
-    };
-}
-fixed!(/** Fate of fields that the catalogue does not declare. */ UnknownField "drop" Drop);
-fixed!(/** Treatment of member names that the catalogue does not declare. */ UnknownKey "as-value" AsValue);
-fixed!(/** Fate of numbers where no number is declared. */ UnknownNumber "drop" Drop);
-fixed!(/** Fate of GUIDs that nothing explains. */ UnknownGuid "pseudonymize" Pseudonymize);
-fixed!(/** Fate of files that nothing recognises. */ UnknownFile "reject" Reject);
-fixed!(/** Where pseudonyms of addresses lie. */ Family "documentation" Documentation);
-fixed!(/** Words that are never taken for a name in prose. */ StopWords "builtin:all" All);
-fixed!(/** Encodings in which the leak check looks. */ Encodings "all" All);
-fixed!(/** The version of the file format. */ Version1 "entra-bundle/policy/1" V1);
-
-/// What happens to what the catalogue does not know. All but the last have one safe choice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Defaults {
-    /// Undeclared fields.
-    pub unknown_field: UnknownField,
-    /// Undeclared member names.
-    pub unknown_key: UnknownKey,
-    /// Undeclared numbers.
-    pub unknown_number: UnknownNumber,
-    /// Unexplained GUIDs.
-    pub unknown_guid: UnknownGuid,
-    /// Unrecognised files.
-    pub unknown_file: UnknownFile,
-    /// Kept values outside their grammar; inherited if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outside_grammar: Option<Outside>,
-}
-
-/// Built-in lists of values that stay readable. Literals are not supported in this version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Keep {
-    /// Lists of GUIDs.
-    pub guids: Vec<String>,
-    /// Lists of domains.
-    pub domains: Vec<String>,
-    /// Lists of addresses.
-    pub ips: Vec<String>,
-    /// Accounts.
-    pub accounts: Vec<String>,
-}
-
-/// Treatment of private addresses.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Private {
-    /// They stay.
-    Keep,
-    /// They are treated as public ones.
-    #[default]
-    Pseudonymize,
-    /// They are dropped.
-    Drop,
-}
-
-/// Choices for addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ip {
-    /// Where pseudonyms of addresses lie.
-    pub family: Family,
-    /// Private addresses; inherited if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub private: Option<Private>,
-    /// Keep addresses of risk detections. Only `false` is supported in this version.
-    pub keep_risky: bool,
-}
-
-/// Shortest label that is replaced in prose without a cue beside it.
-pub const MIN_LABEL: u8 = 5;
-
-/// How names are looked for in prose. One choice each: the learned names are the same under every
-/// policy, so that bundles of one incident join.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Names {
-    /// Characters from which a label is replaced without a cue beside it: 5.
-    pub min_label: u8,
-    /// Words that are no names.
-    pub stopwords: Vec<StopWords>,
-    /// Whether shorter labels are replaced in prose too. Only `false` is supported.
-    pub strict: bool,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Names { min_label: MIN_LABEL, stopwords: vec![StopWords::All], strict: false }
-    }
-}
-
-/// A learned word that may stand in a bundle although it is somebody's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Allowed {
-    /// The word.
-    pub text: String,
-    /// Why it may stay.
-    pub reason: String,
-}
-
-/// What the leak check lets pass. It cannot be switched off.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LeakChecked {
-    /// Encodings in which it looks.
-    pub encodings: Encodings,
-    /// Learned words that may stand; their number is shown.
-    pub allow: Vec<Allowed>,
 }
 
 /// A policy file.
@@ -431,6 +333,7 @@ impl Rule {
             edges: self.edges.clone(),
             max_days: self.max_days,
             keep: self.keep,
+            len: self.len,
             ..Parameters::default()
         }
     }
@@ -450,6 +353,7 @@ impl Exception {
             edges: self.edges.clone(),
             max_days: self.max_days,
             keep: self.keep,
+            len: self.len,
         }
     }
 }

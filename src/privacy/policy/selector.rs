@@ -8,6 +8,7 @@
 //! | `{a,b}` | member `a` or `b` |
 //! | `column:Header` | a column, that is a member of the record itself |
 //! | `xml://element/@attribute` | an attribute of an element, wherever the element stands |
+//! | `line:pattern` | the lines of a text that fit a pattern of the catalogue |
 //!
 //! Arrays are transparent: a name after an array applies to each element, with or without `*` between.
 
@@ -26,6 +27,7 @@ enum Step {
 pub struct Selector {
     text: String,
     steps: Vec<Step>,
+    line: Option<String>,
 }
 
 /// Longest selector in steps.
@@ -34,15 +36,20 @@ const MAX_STEPS: usize = 32;
 impl Selector {
     /// Parses a selector. The error says what is allowed.
     pub fn parse(text: &str) -> Result<Selector, String> {
-        let forms = "a selector is a JSON pointer (`/a/*/{b,c}`, `/**/d`), `column:<header>` or `xml://<element>/@<attribute>`";
+        let forms = "a selector is a JSON pointer (`/a/*/{b,c}`, `/**/d`), `column:<header>`, `xml://<element>/@<attribute>` or `line:<pattern>`";
         let mut steps = Vec::new();
+        let mut line = None;
         if let Some(header) = text.strip_prefix("column:") {
             if header.trim().is_empty() {
                 return Err(format!("the column has no name; {forms}"));
             }
             steps.push(Step::Names(vec![fold(header)]));
-        } else if text.starts_with("line:") {
-            return Err(format!("`line:` selectors are not supported in this version; {forms}"));
+        } else if let Some(pattern) = text.strip_prefix("line:") {
+            let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if pattern.is_empty() || pattern.len() > 64 || !pattern.bytes().all(word) {
+                return Err(format!("the pattern is named by small letters, digits and `-`; {forms}"));
+            }
+            line = Some(pattern.to_owned());
         } else {
             let pointer = match text.strip_prefix("xml://") {
                 Some(path) => {
@@ -66,12 +73,17 @@ impl Selector {
         if steps.last() == Some(&Step::Deep) {
             return Err("a selector cannot end in `**`; name the field".into());
         }
-        Ok(Selector { text: text.to_owned(), steps })
+        Ok(Selector { text: text.to_owned(), steps, line })
     }
 
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The pattern of the lines that it selects; `None` if it selects members.
+    pub fn line(&self) -> Option<&str> {
+        self.line.as_deref()
     }
 
     /// The folded names in it.
@@ -119,7 +131,7 @@ impl States {
     /// All selectors at their first step.
     pub fn start(selectors: &[(u16, &Selector)]) -> States {
         let mut states = States::default();
-        for (index, selector) in selectors {
+        for (index, selector) in selectors.iter().filter(|(_, selector)| selector.line.is_none()) {
             states.add(*index, 0, selector);
         }
         states
@@ -178,6 +190,15 @@ impl States {
         })
     }
 
+    /// The selectors that may end at a member of an object here, or at the elements of one.
+    pub fn near<'s>(&self, of: impl Fn(u16) -> &'s Selector) -> impl Iterator<Item = u16> {
+        let ends = move |(index, step): &(u16, u16)| {
+            let rest = of(*index).steps.get(usize::from(*step) + 1..);
+            rest.is_some_and(|rest| rest.iter().all(|one| *one == Step::Any))
+        };
+        self.0.iter().copied().filter(ends).map(|(index, _)| index)
+    }
+
     /// The selectors that end here.
     pub fn matched<'s>(&self, of: impl Fn(u16) -> &'s Selector) -> Vec<u16> {
         let ends = |(index, step): &&(u16, u16)| usize::from(*step) == of(*index).steps.len();
@@ -220,10 +241,34 @@ mod tests {
 
     #[test]
     fn wrong_selectors_say_what_is_allowed() {
-        for wrong in ["a/b", "/a//b", "/{a", "/a/**", "column: ", "line:x", ""] {
+        for wrong in ["a/b", "/a//b", "/{a", "/a/**", "column: ", "line:", "line:A b", ""] {
             assert!(Selector::parse(wrong).is_err(), "{wrong}");
         }
         assert!(Selector::parse("a").unwrap_err().contains("column:"));
+    }
+
+    #[test]
+    fn lines_are_no_members() {
+        let lines = Selector::parse("line:stack-frame").unwrap();
+        assert_eq!((lines.line(), lines.wildcards()), (Some("stack-frame"), 0));
+        assert!(States::start(&[(0, &lines)]).is_empty());
+        assert_eq!(Selector::parse("/line").unwrap().line(), None);
+    }
+
+    #[test]
+    fn a_selector_is_near_where_its_last_name_may_stand() {
+        let near = |selector: &str, path: &[&str]| {
+            let selector = Selector::parse(selector).unwrap();
+            let of = |_: u16| &selector;
+            let mut states = States::start(&[(0, &selector)]);
+            for part in path {
+                states = if *part == "[]" { states.element(of) } else { states.member(part, of) };
+            }
+            states.near(of).count() > 0
+        };
+        assert!(near("/a/b", &["a"]) && !near("/a/b", &[]));
+        assert!(near("/a/*", &[]) && near("/**/b", &[]) && near("/**/b", &["x", "[]"]));
+        assert!(!near("/a/*/b", &[]) && near("/a/*/b", &["a", "[]"]));
     }
 
     #[test]

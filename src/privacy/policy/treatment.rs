@@ -20,8 +20,8 @@ pub enum Treatment {
     Scan,
     /// Decoded; parts by their own kinds.
     Parse(Decoder),
-    /// Keyed hash of a thumbprint.
-    Hash,
+    /// Keyed hash of a thumbprint: of as many hex digits as said, or as the value has.
+    Hash(Option<u8>),
     /// Fresh token each time.
     Random,
     /// Times move by a secret number of days, at most so many.
@@ -92,6 +92,9 @@ impl Treatment {
             Do::Parse => match (kind, with.decode) {
                 (Kind::Url, Some(Decoder::Url) | None) => Treatment::Parse(Decoder::Url),
                 (Kind::Url, Some(Decoder::Json)) => return Err("`url` is parsed `as` url only".into()),
+                (Kind::Certificate, Some(Decoder::Cert) | None) => Treatment::Parse(Decoder::Cert),
+                (Kind::Certificate, _) => return Err("`certificate` is parsed `as` cert only".into()),
+                (_, Some(Decoder::Cert)) => return Err("`as` cert is for kind `certificate`".into()),
                 (_, Some(Decoder::Json)) => Treatment::Parse(Decoder::Json),
                 _ => {
                     return Err("`parse` needs `\"as\": \"json\"` (for kind `url`: `\"as\": \"url\"`)".into());
@@ -104,7 +107,10 @@ impl Treatment {
                             .into(),
                     );
                 }
-                Treatment::Hash
+                if !matches!(with.len, None | Some(40 | 64)) {
+                    return Err("`len` of `hash` is 40 or 64 hex digits".into());
+                }
+                Treatment::Hash(with.len)
             }
             Do::Random if RANDOM.contains(kind) => Treatment::Random,
             Do::Random => {
@@ -141,6 +147,11 @@ impl Treatment {
         if kind == Kind::Secret && treatment != Treatment::Drop {
             return Err("`secret` is locked; the only treatment allowed is drop".into());
         }
+        if kind == Kind::Certificate
+            && !matches!(treatment, Treatment::Drop | Treatment::Redact | Treatment::Parse(Decoder::Cert))
+        {
+            return Err("the body of a `certificate` never leaves; allowed are drop, redact and parse".into());
+        }
         if kind == Kind::Credential && matches!(treatment, Treatment::Scan | Treatment::Parse(_)) {
             return Err(
                 "`credential` can be kept inside its grammar, dropped, redacted or pseudonymized".into()
@@ -157,6 +168,7 @@ impl Treatment {
             ("edges", with.edges.is_some(), &[Do::Generalize]),
             ("max_days", with.max_days.is_some(), &[Do::DateShift]),
             ("keep", with.keep.is_some(), &[Do::Mask]),
+            ("len", with.len.is_some(), &[Do::Hash]),
         ];
         for (parameter, present, takes) in used {
             if *present && !takes.contains(&action) {
@@ -184,7 +196,7 @@ impl Treatment {
             Treatment::Generalize(_) => Do::Generalize,
             Treatment::Scan => Do::Scan,
             Treatment::Parse(_) => Do::Parse,
-            Treatment::Hash => Do::Hash,
+            Treatment::Hash(_) => Do::Hash,
             Treatment::Random => Do::Random,
             Treatment::DateShift(_) => Do::DateShift,
             Treatment::Mask(_) => Do::Mask,
@@ -207,6 +219,7 @@ impl Treatment {
             }
             Treatment::DateShift(days) => format!(" max_days={days}"),
             Treatment::Mask(keep) => format!(" keep={keep}"),
+            Treatment::Hash(Some(len)) => format!(" len={len}"),
             Treatment::Parse(decoder) => format!(" as={}", word(decoder)),
             _ => String::new(),
         };
@@ -221,7 +234,7 @@ impl Treatment {
             Treatment::Redact => 7,
             Treatment::Random => 6,
             Treatment::Generalize(_) | Treatment::DateShift(_) => 5,
-            Treatment::Pseudonymize | Treatment::Hash => 4,
+            Treatment::Pseudonymize | Treatment::Hash(_) => 4,
             Treatment::Mask(_) => 3,
             Treatment::Scan => 2,
             Treatment::Parse(_) => 1,
@@ -370,7 +383,7 @@ mod tests {
             }
             assert!(!loose.looser_than(*loose));
         }
-        assert!(!Treatment::Hash.looser_than(Treatment::Pseudonymize));
+        assert!(!Treatment::Hash(None).looser_than(Treatment::Pseudonymize));
         assert!(
             Treatment::Generalize(Coarse::Time(Unit::Day))
                 .looser_than(Treatment::Generalize(Coarse::Time(Unit::Month)))

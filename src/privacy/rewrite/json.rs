@@ -74,7 +74,7 @@ impl Json<'_, '_> {
                 self.plan.counts(place.slot).dropped += 1;
                 return Ok(Fate::Dropped);
             }
-            Act::By { .. } => return self.by(lexer, place, out),
+            Act::By { .. } | Act::When(_) => return self.by(lexer, place, out),
             Act::Object(_) | Act::Leaf(_) => {}
         }
         match lexer.peek().ok_or(Broken)? {
@@ -149,7 +149,7 @@ impl Json<'_, '_> {
     ) -> Result<Fate, Broken> {
         // A `by` field may stand before the sibling that explains it.
         let members = if self.plan.asks_siblings(node) {
-            Some(siblings(lexer.clone(), |raw| self.plan.asks(raw))?)
+            Some(siblings(lexer.clone(), self.plan.asks_literals(), |raw| self.plan.asks(raw))?)
         } else {
             None
         };
@@ -286,7 +286,8 @@ impl Json<'_, '_> {
 
     /// A number, `true`, `false` or `null`.
     fn literal(&mut self, literal: &str, place: Place<'_>, out: &mut Vec<u8>) -> Fate {
-        let place = Place { slot: self.plan.text(place.slot).unwrap_or(place.slot), ..place };
+        let slot = self.plan.text(place.slot).unwrap_or(place.slot);
+        let place = Place { slot: self.plan.explained(slot, place.members.unwrap_or(&[])), ..place };
         let is_number = !matches!(literal, "true" | "false" | "null");
         let Act::Leaf(leaf) = &self.plan.slot(place.slot).act else {
             if is_number {
@@ -349,6 +350,7 @@ impl Json<'_, '_> {
 
     fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
         let slot = self.plan.text(place.slot).unwrap_or(place.slot);
+        let slot = self.plan.explained(slot, place.members.unwrap_or(&[]));
         if self.values.still.knows(slot, raw, self.plan.counts(slot)) {
             out.push(b'"');
             out.extend_from_slice(raw.as_bytes());
@@ -420,13 +422,15 @@ impl Json<'_, '_> {
 
     /// A value whose sibling says what it is.
     fn by(&mut self, lexer: &mut Lexer<'_>, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
+        // A condition says where a rule holds, not what the value is.
+        let explained = place.explained || matches!(self.plan.slot(place.slot).act, Act::By { .. });
         let slot = self.plan.explained(place.slot, place.members.unwrap_or(&[]));
-        if matches!(self.plan.slot(slot).act, Act::By { .. }) {
+        if self.plan.is_open(slot) {
             lexer.skip()?;
             self.plan.counts(place.slot).dropped += 1;
             return Ok(Fate::Dropped);
         }
-        self.value(lexer, Place { slot, explained: true, ..place }, out)
+        self.value(lexer, Place { slot, explained, ..place }, out)
     }
 }
 
@@ -439,9 +443,11 @@ struct Body<'n> {
     place: Place<'n>,
 }
 
-/// The string members of the object at the cursor that are `wanted`: folded name and value.
+/// The string members of the object at the cursor that are `wanted`: folded name and value. With
+/// `literals` numbers and words too.
 pub fn siblings<'t>(
     mut lexer: Lexer<'t>,
+    literals: bool,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
     let mut members = Vec::new();
@@ -454,13 +460,19 @@ pub fn siblings<'t>(
         lexer.space();
         let raw = lexer.string()?;
         lexer.colon()?;
-        if lexer.peek() == Some(b'"') {
-            let value = lexer.string()?;
-            if wanted(raw) {
-                members.push((crate::catalogue::fold(&unescape(raw)), unescape(value)));
+        match lexer.peek() {
+            Some(b'"') => {
+                let value = lexer.string()?;
+                if wanted(raw) {
+                    members.push((crate::catalogue::fold(&unescape(raw)), unescape(value)));
+                }
             }
-        } else {
-            lexer.skip()?;
+            Some(b'{' | b'[') => lexer.skip()?,
+            _ if literals && wanted(raw) => {
+                let value = lexer.literal()?;
+                members.push((crate::catalogue::fold(&unescape(raw)), Cow::Borrowed(value)));
+            }
+            _ => lexer.skip()?,
         }
         lexer.space();
         match lexer.peek() {

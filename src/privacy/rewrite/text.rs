@@ -2,6 +2,7 @@
 //! their kind, all other lines by the text engine. Lines end in LF, the record in exactly one.
 
 use super::super::plan::{Act, NodeId, Plan, SlotId};
+use super::super::policy::treatment::Treatment;
 use super::value::{Fate, redacted};
 use crate::kind::Kind;
 use std::borrow::Cow;
@@ -20,15 +21,23 @@ pub fn record(plan: &mut Plan<'_>, pieces: &mut dyn Pieces, text: &str, out: &mu
     let body = clean.trim_end_matches('\n');
     let root = plan.root();
     let Act::Object(node) = plan.slot(root).act else { return };
+    let members = siblings(plan, node, body);
     let free = match plan.declared(node, "*") {
-        Some(slot) => slot,
+        Some(slot) => plan.explained(slot, &members),
         None => root,
     };
-    if plan.has_rows(node) {
+    if plan.has_rows(node) || plan.has_line_rules() {
         let mut start = 0;
         let mut at = 0;
         for line in body.split_inclusive('\n') {
-            if let Some((slot, from, to)) = key_value(plan, node, line) {
+            let keyed = key_value(plan, node, line);
+            let ruled = plan.line(line).filter(|slot| keyed.is_none() || removes(plan, *slot));
+            if let Some(slot) = ruled {
+                stretch(plan, pieces, free, &body[start..at], out);
+                one_line(plan, pieces, slot, line, out);
+                start = at + line.len();
+            } else if let Some((slot, from, to)) = keyed {
+                let slot = plan.explained(slot, &members);
                 stretch(plan, pieces, free, &body[start..at], out);
                 one_value(plan, pieces, slot, line, from, to, out);
                 start = at + line.len();
@@ -61,6 +70,41 @@ fn stretch(plan: &mut Plan<'_>, pieces: &mut dyn Pieces, slot: SlotId, text: &st
             out.push(b'\n');
         }
     }
+}
+
+/// Whether nothing of a line is left by its rule: then not of a declared value in it either.
+fn removes(plan: &Plan<'_>, slot: SlotId) -> bool {
+    match &plan.slot(slot).act {
+        Act::Drop => true,
+        Act::Leaf(leaf) => leaf.treatment == Treatment::Redact,
+        _ => false,
+    }
+}
+
+/// A line for which the policy has a rule. One that is dropped leaves with its end.
+fn one_line(plan: &mut Plan<'_>, pieces: &mut dyn Pieces, slot: SlotId, line: &str, out: &mut Vec<u8>) {
+    let text = line.trim_end_matches('\n');
+    let start = out.len();
+    match pieces.value(plan, slot, text, out) {
+        Fate::Same => out.extend_from_slice(text.as_bytes()),
+        Fate::Written => out[start..].iter_mut().filter(|b| **b == b'\n').for_each(|b| *b = b' '),
+        Fate::Dropped => return,
+    }
+    out.extend_from_slice(&line.as_bytes()[text.len()..]);
+}
+
+/// The declared keys of a record and their values, if a rule asks for them.
+fn siblings<'t>(plan: &mut Plan<'_>, node: NodeId, body: &'t str) -> Vec<(String, Cow<'t, str>)> {
+    if !plan.asks_siblings(node) {
+        return Vec::new();
+    }
+    let pair = |line: &'t str| {
+        let at = line.find([':', '='])?;
+        let (_, from, to) = key_value(plan, node, line)?;
+        let key = line[..at].trim_matches(|c: char| c.is_whitespace() || c == '|');
+        Some((crate::catalogue::fold(key), Cow::Borrowed(&line[from..to])))
+    };
+    body.split_inclusive('\n').filter_map(pair).collect()
 }
 
 fn one_value(

@@ -1,8 +1,9 @@
 //! What happens to one plain value: shared by the JSON, text and XML rewriters.
 
+use super::super::certificate::Facts;
 use super::super::guid_decision::may_be_guid;
 use super::super::plan::{Act, Counts, Plan, SlotId};
-use super::super::policy::model::Outside;
+use super::super::policy::model::{Decoder, Outside};
 use super::super::policy::treatment::{Coarse, Treatment};
 use super::super::render::{Render, Rendered};
 use super::super::renderer::{Renderer, is_nothing, mix};
@@ -10,7 +11,7 @@ use super::super::rules::Rules;
 use super::super::rules::{Leaf, PlacePart};
 use super::super::{Dictionary, Pseudonymizer, TextEngine, parse_guid};
 use super::still::Still;
-use crate::catalogue::Grammar;
+use crate::catalogue::{Grammar, is_nobody};
 use crate::kind::Kind;
 use std::borrow::Cow;
 
@@ -79,7 +80,7 @@ impl<'r> Values<'r> {
                 };
                 settle(outcome, counts)
             }
-            Treatment::Hash => settle(self.renderer.hash(leaf.kind, value, out), counts),
+            Treatment::Hash(len) => settle(self.renderer.hash(leaf.kind, len, value, out), counts),
             Treatment::Random | Treatment::DateShift(_) | Treatment::Mask(_) => {
                 settle(self.renderer.otherwise(leaf.kind, leaf.treatment, value, out), counts)
             }
@@ -106,6 +107,7 @@ impl<'r> Values<'r> {
                 Fate::Written
             }
             Treatment::Scan | Treatment::Parse(_) if leaf.kind == Kind::Url => self.url(value, counts, out),
+            Treatment::Parse(Decoder::Cert) => self.certificate(value, counts, out),
             Treatment::Scan | Treatment::Parse(_) => self.scan(None, value, counts, out),
         }
     }
@@ -115,7 +117,8 @@ impl<'r> Values<'r> {
         let fallback;
         let leaf = match &plan.slot(slot).act {
             Act::Leaf(leaf) => leaf,
-            Act::Drop | Act::Undeclared => {
+            // A condition that nobody could look at: nothing says what may stay.
+            Act::Drop | Act::Undeclared | Act::When(_) => {
                 plan.counts(slot).dropped += 1;
                 return Fate::Dropped;
             }
@@ -197,6 +200,39 @@ impl<'r> Values<'r> {
                 self.scan(inside, value, counts, out)
             }
         }
+    }
+
+    /// Technical fields of a certificate, as JSON; what names somebody is treated by the rule of its
+    /// kind. What is no certificate is dropped.
+    fn certificate(&mut self, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
+        let Some(facts) = Facts::read(value) else {
+            counts.violations += 1;
+            counts.dropped += 1;
+            return Fate::Dropped;
+        };
+        let thumbprint = if facts.is_service { Kind::PublicThumbprint } else { Kind::Thumbprint };
+        let mut members = serde_json::json!({
+            "version": facts.version, "notBefore": facts.not_before, "notAfter": facts.not_after,
+            "signatureAlgorithm": facts.signature_algorithm, "keyAlgorithm": facts.key_algorithm,
+            "keyBits": facts.key_bits, "curve": facts.curve, "isCa": facts.is_ca, "purposes": facts.purposes,
+            "keyUsage": facts.key_usage, "hostNames": facts.host_names, "selfIssued": facts.is_self_issued(),
+            "subject": self.part(Kind::Dn, &facts.subject),
+            "issuer": self.part(Kind::Dn, &facts.issuer),
+            "serial": self.part(Kind::Thumbprint, &facts.serial),
+            "thumbprint": self.part(thumbprint, &facts.thumbprint),
+            "logins": facts.logins.iter().filter_map(|one| self.part(Kind::Upn, one)).collect::<Vec<_>>(),
+        });
+        if let Some(members) = members.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
+        out.extend_from_slice(members.to_string().as_bytes());
+        counts.replaced += 1;
+        Fate::Written
+    }
+
+    /// A part of a composite value under the rule of its kind; `None` if it must not leave.
+    fn part(&mut self, kind: Kind, value: &str) -> Option<String> {
+        self.name(Some(kind), value).map(Cow::into_owned)
     }
 
     /// Scans a text; `inside` is the kind of the kept field that holds it.
@@ -289,9 +325,14 @@ fn closed(grammar: &Grammar, value: &str) -> bool {
     }
 }
 
-/// Words of a list beside another grammar (`All` where ids stand) stay whatever the policy.
+/// Words of a list beside another grammar (`All` where ids stand), and words for nobody, stay whatever
+/// the policy.
 pub fn names_nobody(grammar: &Grammar, value: &str) -> bool {
-    let Grammar::Either(two) = grammar else { return false };
+    let two = match grammar {
+        Grammar::Enum(list) => return is_nobody(list) && grammar.fits(value),
+        Grammar::Either(two) => two,
+        _ => return false,
+    };
     [&two.0, &two.1].into_iter().any(|one| match one {
         Grammar::Enum(_) => one.fits(value),
         other => names_nobody(other, value),

@@ -161,7 +161,7 @@ fn enter(
             let around = open.last().map(|parent| parent.attributes.as_slice()).unwrap_or(&[]);
             let slot = plan.explained(found.slot, around);
             match &plan.slot(slot).act {
-                Act::Drop | Act::Undeclared | Act::By { .. } => {
+                Act::Drop | Act::Undeclared | Act::By { .. } | Act::When(_) => {
                     plan.counts(slot).dropped += 1;
                     None
                 }

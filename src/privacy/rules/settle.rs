@@ -37,6 +37,7 @@ impl Rules {
                     let key = |rule: &ExceptionRule| {
                         (
                             rule.selector.wildcards() + usize::from(rule.says.dataset == "*"),
+                            rule.when.is_none(),
                             usize::MAX - rule.rank,
                         )
                     };
@@ -97,7 +98,12 @@ impl Rules {
     }
 
     /// What an exception makes of a field. The error says why it does not fit.
-    fn apply(&self, rule: &ExceptionRule, name: &str, field: Option<&Field>) -> Result<Settled, String> {
+    pub(super) fn apply(
+        &self,
+        rule: &ExceptionRule,
+        name: &str,
+        field: Option<&Field>,
+    ) -> Result<Settled, String> {
         let says = &rule.says;
         if let Some(Field::Object(of) | Field::By { table: of, .. }) = field
             && !self.removes(says)
@@ -172,7 +178,13 @@ impl Rules {
     }
 
     /// Whether the exception shows more than the field shows without it.
-    fn loosens(&self, settled: &Settled, rule: &ExceptionRule, name: &str, field: Option<&Field>) -> bool {
+    pub(super) fn loosens(
+        &self,
+        settled: &Settled,
+        rule: &ExceptionRule,
+        name: &str,
+        field: Option<&Field>,
+    ) -> bool {
         match self.plain(name, field) {
             Some(plain) => settled.treatment().looser_than(plain.treatment()),
             // A label for a field that the catalogue does not know adds it; that loosens nothing.
@@ -206,6 +218,9 @@ impl Rules {
             return Some("unknown dataset; `entra-bundle datasets` lists them, `*` stands for all".into());
         }
         let allowed = says.ticket.as_deref().is_some_and(|t| !t.trim().is_empty()) && rule.until.is_some();
+        if let Some(pattern) = rule.selector.line() {
+            return self.misfit_of_lines(pattern, rule, allowed);
+        }
         let mut seen = HashSet::new();
         for dataset in self.catalogue.datasets() {
             if says.dataset != "*" && says.dataset != dataset.id {
