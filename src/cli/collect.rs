@@ -2,10 +2,11 @@
 
 use super::args::{Collect, Gather, Input, Seal, Sealing, Spool};
 use super::key::{self, Signing};
+use super::on_premises::{self, Resolved};
 use super::recipients::{self, Chosen, PassphraseFile};
 use super::ui::{self, Terminal, Ui};
 use super::workspaces::{self, Held};
-use super::{interrupt, on_premises, places, policy, tenant, when};
+use super::{interrupt, places, policy, tenant, when};
 use crate::bundle::{self, Volumes};
 use crate::catalogue::Catalogue;
 use crate::crypto::encryption::{self, Recipients};
@@ -19,7 +20,7 @@ use crate::inspect::summary;
 use crate::privacy::collision::TokenWatch;
 use crate::privacy::{IncidentKey, Pseudonymizer, Rules};
 use crate::seal::{self, Uploaded};
-use crate::source::local::{LocalFiles, Options};
+use crate::source::local::{DigestKey, LocalFiles, Options};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -38,15 +39,16 @@ pub fn run(ui: Ui, args: &Collect) -> Result<u8> {
 /// `collect` up to its result, which is not printed.
 pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let now = Timestamp::now();
-    let input = on_premises::resolve(ui, &args.input, window(&args.input, now)?.0)?;
+    let resolved = on_premises::resolve(ui, &args.input, &args.spool, window(&args.input, now)?)?;
+    let input = &resolved.input;
     let mut setup = Setup::new(ui, &args.sealing)?;
     let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref(), &input.input)?;
-    let mut held = begin(&input, &args.spool, now)?;
-    let gathered = gather_into(ui, &input, &mut held)?;
+    let mut held = begin(input, &args.spool, now)?;
+    let gathered = gather_into(ui, &resolved, &mut held)?;
     let keep = args.keep_workspace || args.spool.workspace.is_some();
     if gathered.is_nothing() {
         ui.note(&listing_of_refused(&held)?);
-        let error = nothing(gathered.refused, &input);
+        let error = nothing(gathered.refused, input);
         if !keep {
             workspaces::remove(held)?;
         }
@@ -71,16 +73,17 @@ fn nothing(refused: u64, input: &Input) -> Error {
 /// Runs `gather`.
 pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
     let now = Timestamp::now();
-    let input = on_premises::resolve(ui, &args.input, window(&args.input, now)?.0)?;
-    let mut held = begin(&input, &args.spool, now)?;
-    let summary = gather_into(ui, &input, &mut held)?;
+    let resolved = on_premises::resolve(ui, &args.input, &args.spool, window(&args.input, now)?)?;
+    let input = &resolved.input;
+    let mut held = begin(input, &args.spool, now)?;
+    let summary = gather_into(ui, &resolved, &mut held)?;
     let folder = held.folder.display().to_string();
     let code = if summary.is_incomplete() { error::INCOMPLETE } else { 0 };
     if summary.is_incomplete() {
         ui.note(&listing_of_refused(&held)?);
     }
     if summary.is_nothing() {
-        return Err(nothing(summary.refused, &input));
+        return Err(nothing(summary.refused, input));
     }
     ui.result(
         &json!({"workspace": held.folder, "files": summary.units, "refused": summary.refused, "damaged": summary.damaged,
@@ -258,7 +261,7 @@ fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
     let window = window(input, now)?;
     let header = header(input, window, now)?;
     // Checked before a workspace exists.
-    source(input)?;
+    LocalFiles::new(input.input.clone(), options(input)?)?;
     if input.tenant.tenant.is_some() {
         let rows = input.tenant.rows(&input.dataset, &input.without)?;
         input.tenant.deadline()?;
@@ -279,11 +282,15 @@ fn header(input: &Input, window: Span, now: Timestamp) -> Result<serde_json::Val
     let service = input.tenant.window().unwrap_or_else(|| service_window(window, now));
     let mut inputs = Vec::new();
     for path in &input.input {
-        let full = path.canonicalize().map_err(|e| {
-            Error::usage(format!("cannot read the input `{}`", path.display()))
-                .because(e)
-                .hint("check the path after --input")
-        })?;
+        // Some file systems of Windows tell no final path; the absolute one identifies the input as well.
+        let full = path
+            .canonicalize()
+            .or_else(|e| path.symlink_metadata().map_err(|_| e).and_then(|_| std::path::absolute(path)))
+            .map_err(|e| {
+                Error::usage(format!("cannot read the input `{}`", path.display()))
+                    .because(e)
+                    .hint("check the path after --input")
+            })?;
         inputs.push(full.display().to_string());
     }
     Ok(json!({
@@ -314,17 +321,14 @@ fn uploaded(input: &Input) -> Result<Vec<Uploaded>> {
     })
 }
 
-fn source(input: &Input) -> Result<LocalFiles<'static>> {
-    LocalFiles::new(
-        input.input.clone(),
-        Options {
-            accept_text: input.accept_text,
-            zone: when::zone(input.timezone.as_deref())?,
-            // Ctrl-C is heeded at checkpoints.
-            checkpoint_every: 1 << 20,
-            ..Options::new(interrupt::flag())
-        },
-    )
+fn options(input: &Input) -> Result<Options<'static>> {
+    Ok(Options {
+        accept_text: input.accept_text,
+        zone: when::zone(input.timezone.as_deref())?,
+        // Ctrl-C is heeded at checkpoints.
+        checkpoint_every: 1 << 20,
+        ..Options::new(interrupt::flag())
+    })
 }
 
 /// A time window `[from, to)`; an open end is `None`.
@@ -387,7 +391,8 @@ fn selection(input: &Input, (from, to): Span) -> Result<Selection> {
     })
 }
 
-fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary> {
+fn gather_into(ui: Ui, resolved: &Resolved, held: &mut Held) -> Result<gather::Summary> {
+    let input = &resolved.input;
     let terminal = Terminal::new(ui);
     let mut selection = selection(input, window_of(held))?;
     if input.tenant.tenant.is_some() {
@@ -395,10 +400,17 @@ fn gather_into(ui: Ui, input: &Input, held: &mut Held) -> Result<gather::Summary
         // What the tenant says about the names of users holds for files, too.
         selection.scope = service.map_err(|error| kept(ui, error, held))?;
     }
-    let source = source(input)?;
+    let digest_key = DigestKey::new(&held.workspace.key().for_digests());
+    let source = LocalFiles::new(input.input.clone(), Options { digest_key, ..options(input)? })?
+        .with_refused(resolved.refused.clone());
     let run =
         gather::Run { source: &source, selection, catalogue: Catalogue::builtin(), observer: &terminal };
-    gather::run(&run, &mut held.workspace).map_err(|error| kept(ui, error, held))
+    gather::run(&run, &mut held.workspace).map_err(|error| match kept(ui, error, held) {
+        error if error.kind() == error::Kind::Interrupted && resolved.is_live() => {
+            error.hint("its event logs were exported for this run: seal what was read with `seal --workspace`, or run again")
+        }
+        error => error,
+    })
 }
 
 /// Gathers what is wanted of the tenant.

@@ -13,7 +13,6 @@ use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A sign-in by certificate fails when the clocks differ by more (Microsoft identity platform: five minutes).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -87,7 +86,10 @@ fn state() -> Finding {
 }
 
 fn disk() -> Finding {
-    let free = places::state().ok().and_then(|folder| free_bytes(&folder));
+    let free = places::state().ok().and_then(|folder| {
+        // The folder itself may not be there yet; `state` has made it where it can be.
+        folder.ancestors().find_map(|folder| fs4::available_space(folder).ok())
+    });
     match free {
         None => Finding {
             what: "disk",
@@ -103,14 +105,6 @@ fn disk() -> Finding {
         },
         Some(free) => good("disk", format!("{} free for the workspace", ui::size(free))),
     }
-}
-
-/// Free bytes of the file system, as `df` tells them; `None` where there is no such program.
-fn free_bytes(folder: &Path) -> Option<u64> {
-    let output = std::process::Command::new("df").arg("-Pk").arg(folder).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let line = text.lines().nth(1)?;
-    line.split_whitespace().nth(3)?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn service(ui: Ui, args: &Doctor, findings: &mut Vec<Finding>) -> Result<()> {

@@ -64,6 +64,11 @@ impl WorkspaceKey {
         Zeroizing::new(format!("{PREFIX}{}:{}", body.as_str(), check_sum(&self.0)))
     }
 
+    /// A key of its own for digests of what was read: HMAC-SHA-256 of a label under this key.
+    pub fn for_digests(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(crypto::MacKey::new(&self.0[..]).mac(b"entra-bundle/workspace/digests/1"))
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -95,6 +100,13 @@ mod tests {
         assert_eq!(WorkspaceKey::parse(&format!("\r\n {} \n", text.as_str())).unwrap().bytes(), key.bytes());
         assert_ne!(WorkspaceKey::generate().unwrap().bytes(), WorkspaceKey::generate().unwrap().bytes());
         assert_eq!(format!("{key:?}"), "WorkspaceKey(..)");
+    }
+
+    #[test]
+    fn the_key_for_digests_is_another_one_and_follows_the_key() {
+        let [a, b] = [[1; 32], [2; 32]].map(WorkspaceKey::from_bytes);
+        assert_eq!(a.for_digests(), WorkspaceKey::from_bytes([1; 32]).for_digests());
+        assert!(a.for_digests() != b.for_digests() && *a.for_digests() != *a.bytes());
     }
 
     #[test]

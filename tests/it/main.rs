@@ -7,6 +7,8 @@ mod tool;
 
 mod adversary;
 mod aliases;
+mod artifacts;
+mod bad_files;
 mod bad_input;
 mod bundle;
 mod catalogue;
@@ -34,6 +36,7 @@ mod selectors;
 mod share;
 mod signing;
 mod sources;
+mod staged;
 mod tenant;
 mod text_engine;
 mod workspace;

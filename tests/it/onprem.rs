@@ -246,3 +246,27 @@ fn a_download_at_the_limit_of_the_portal_is_noted() {
     assert_eq!(reasons("InteractiveSignIns_2024.csv", 100_000), [Reason::Cap]);
     assert_eq!(reasons("InteractiveSignIns_2025.csv", 100_001), []);
 }
+
+/// A file counts as read only while size, time and the digest of its first MiB are those of the run before.
+#[test]
+fn a_run_is_continued_only_over_the_same_files() {
+    let machine = Machine::new();
+    let trace = |word: &str| format!("[07:08:09.123] [  1] [INFO ] {word} one\r\n");
+    let path = machine.file("in/trace-20240305.log", trace("step"));
+    let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let gather = ["gather", "--input", "in", "--workspace", "space"];
+    let resume = [&gather[..], &["--resume", "--json"]].concat();
+    machine.ok(&gather);
+    assert_eq!(machine.ok(&resume).json()["records"], 1);
+    // Size and time stay; a letter does not.
+    std::fs::write(&path, trace("stop")).unwrap();
+    std::fs::File::options().append(true).open(&path).unwrap().set_modified(modified).unwrap();
+    let changed = machine.run(&resume);
+    assert_eq!(changed.code, Some(2), "{}\n{}", changed.out, changed.err);
+    assert!(changed.err.contains("changed or vanished"), "{}", changed.err);
+    // The first content again, at another time.
+    std::fs::write(&path, trace("step")).unwrap();
+    assert_eq!(machine.run(&resume).code, Some(2));
+    std::fs::File::options().append(true).open(&path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(machine.ok(&resume).json()["records"], 1);
+}

@@ -411,6 +411,55 @@ fn links_and_special_files_are_named_and_never_opened() {
     assert_eq!(one(inside.join("loop")).end.reason, Some(Reason::Link));
 }
 
+/// In a folder that others can write to, a second name of a file may be of a file that is not theirs.
+#[cfg(unix)]
+#[test]
+fn a_hard_link_in_a_folder_of_others_is_refused_and_in_ones_own_it_is_a_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (own, others) = (folder.path().join("own"), folder.path().join("others"));
+    let secret = file(&own, "a.json", users(2));
+    std::fs::hard_link(&secret, own.join("b.json")).unwrap();
+    file(&others, "c.json", users(1));
+    std::fs::hard_link(&secret, others.join("d.json")).unwrap();
+    std::fs::set_permissions(&others, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let all = read(vec![folder.path().to_owned()]);
+    let seen: Vec<_> = all.iter().map(|u| (u.total(), u.end.reason)).collect();
+    assert_eq!(seen, [(1, None), (0, Some(Reason::Link)), (2, None), (2, None)]);
+}
+
+/// What happens to a file between its listing and its opening is a fault of that file alone.
+#[cfg(unix)]
+#[test]
+fn a_file_that_vanishes_shrinks_or_is_replaced_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["gone.json", "linked.json", "other.json", "short.json", "stays.json"];
+    for name in names {
+        file(folder.path(), name, users(3));
+    }
+    let stop = AtomicBool::new(false);
+    let source = LocalFiles::new(vec![folder.path().to_owned()], Options::new(&stop)).unwrap();
+    let units = source.units().unwrap();
+    let [gone, linked, other, _, stays] = names.map(|name| folder.path().join(name));
+    std::fs::remove_file(gone).unwrap();
+    std::fs::remove_file(&linked).unwrap();
+    std::os::unix::fs::symlink(stays, linked).unwrap();
+    let replacement = file(folder.path(), "new", users(3));
+    std::fs::rename(replacement, other).unwrap();
+    file(folder.path(), "short.json", users(1));
+    let seen: Vec<_> = units
+        .iter()
+        .map(|unit| {
+            let mut items = source.open(unit, None).unwrap();
+            let records =
+                std::iter::from_fn(|| items.next()).filter(|i| matches!(i, Ok(Item::Record(..)))).count();
+            (records, items.end().reason)
+        })
+        .collect();
+    let error = (0, Some(Reason::Error));
+    assert_eq!(seen, [error, (0, Some(Reason::Link)), error, error, (3, None)]);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_unreadable_file_or_folder_is_a_fault_and_the_rest_is_read() {
@@ -569,6 +618,23 @@ fn units_are_sorted_unique_and_change_with_the_content() {
     file(folder.path(), "b.json", users(1).replace("u0", "v0"));
     let changed: Vec<_> = list().iter().zip(&first).map(|(a, b)| a.id != b.id).collect();
     assert_eq!(changed, [false, false, true, false]);
+}
+
+/// The ids under which the ledger knows files tell nothing to those who have the same file.
+#[test]
+fn the_digest_of_a_unit_is_keyed() {
+    use entra_bundle::source::local::DigestKey;
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "a.json", users(1));
+    let stop = AtomicBool::new(false);
+    let id = |key: u8| {
+        let options = Options { digest_key: DigestKey::new(&[key; 32]), ..Options::new(&stop) };
+        LocalFiles::new(vec![path.clone()], options).unwrap().units().unwrap().remove(0).id
+    };
+    assert_eq!(id(1), id(1));
+    assert_ne!(id(1), id(2));
+    let plain = entra_bundle::crypto::hex(&entra_bundle::crypto::sha256(users(1).as_bytes()));
+    assert!(!id(1).contains(&plain[..16]));
 }
 
 /// Whatever the form: after any checkpoint come exactly the items that were missing.

@@ -71,8 +71,12 @@ pub fn header() -> impl Iterator<Item = &'static str> {
 }
 
 impl Tenant {
-    /// Writes sign-ins as the portal's CSV: UTF-8 with BOM, CRLF.
-    pub(super) fn portal_csv(
+    /// Writes sign-ins as the portal's CSV: UTF-8 with BOM, CRLF. Gives the number of rows; `failed`
+    /// tells what could not be written.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn portal_csv(
         &self,
         out: impl Write,
         sign_ins: impl Iterator<Item = Value>,

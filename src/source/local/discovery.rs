@@ -179,7 +179,7 @@ fn child(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// Whether a name fits a pattern with `*`; both in lower case.
-fn fits(name: &str, pattern: &str) -> bool {
+pub(super) fn fits(name: &str, pattern: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
     let Some(mut left) = name.strip_prefix(start) else { return false };
     let mut pieces: Vec<&str> = rest.split('*').collect();

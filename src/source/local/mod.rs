@@ -7,6 +7,7 @@
 mod archive;
 #[cfg(feature = "avro")]
 mod avro;
+pub mod channels;
 mod csv;
 mod decode;
 pub mod discovery;
@@ -34,6 +35,7 @@ use decode::Encoding;
 use flow::{Flow, Records, Refusal};
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -49,6 +51,24 @@ const HEAD: usize = 64 * 1024;
 /// Bytes whose digest is a part of a unit's id.
 const DIGESTED: usize = 1024 * 1024;
 
+/// Keys the digests in the ids of units: a plain digest of a file would tell everyone who has the
+/// same file that it was read.
+#[derive(Clone)]
+pub struct DigestKey(crypto::MacKey);
+
+impl DigestKey {
+    /// A key of these bytes.
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        DigestKey(crypto::MacKey::new(bytes))
+    }
+}
+
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey(..)")
+    }
+}
+
 /// How local files are read.
 #[derive(Clone, Debug)]
 pub struct Options<'a> {
@@ -62,12 +82,15 @@ pub struct Options<'a> {
     pub limits: Limits,
     /// Zone of the servers whose logs name none.
     pub zone: TimeZone,
+    /// Keys the digests in the ids of units.
+    pub digest_key: DigestKey,
     /// Set by someone else to stop reading.
     pub stop: &'a AtomicBool,
 }
 
 impl<'a> Options<'a> {
-    /// The defaults: known text only, records up to 16 MiB, local times in UTC.
+    /// The defaults: known text only, records up to 16 MiB, local times in UTC, ids under no secret
+    /// key (for a source whose ids are not kept).
     pub fn new(stop: &'a AtomicBool) -> Self {
         Options {
             accept_text: false,
@@ -75,6 +98,7 @@ impl<'a> Options<'a> {
             checkpoint_every: 64 * 1024 * 1024,
             limits: Limits::default(),
             zone: TimeZone::UTC,
+            digest_key: DigestKey::new(&[0; 32]),
             stop,
         }
     }
@@ -84,6 +108,8 @@ impl<'a> Options<'a> {
 pub struct LocalFiles<'a> {
     inputs: Vec<PathBuf>,
     options: Options<'a>,
+    /// What could not even become a file, by its name.
+    refused: Vec<(String, Reason)>,
     listed: OnceLock<Listing>,
     /// The nested archive that was unpacked last.
     nested: Mutex<Option<(PathBuf, Vec<Member>, Blob)>>,
@@ -124,7 +150,19 @@ impl<'a> LocalFiles<'a> {
     /// A source over `inputs`. A path that does not exist is a usage error.
     pub fn new(inputs: Vec<PathBuf>, options: Options<'a>) -> Result<Self> {
         walk::check(&inputs)?;
-        Ok(LocalFiles { inputs, options, listed: OnceLock::new(), nested: Mutex::new(None) })
+        Ok(LocalFiles {
+            inputs,
+            options,
+            refused: Vec::new(),
+            listed: OnceLock::new(),
+            nested: Mutex::new(None),
+        })
+    }
+
+    /// With units that are refused: what was looked for and could not be had.
+    #[must_use]
+    pub fn with_refused(self, refused: Vec<(String, Reason)>) -> Self {
+        LocalFiles { refused, ..self }
     }
 
     /// Every dataset id that local files can give, sorted.
@@ -137,6 +175,9 @@ impl<'a> LocalFiles<'a> {
             let mut listing = Listing { units: Vec::new(), places: HashMap::new() };
             for entry in walk::list(&self.inputs) {
                 self.list(&mut listing, entry);
+            }
+            for (name, reason) in &self.refused {
+                listing.add(format!("refused:{name}"), name.clone(), None, Place::Refused(*reason));
             }
             listing
         })
@@ -154,7 +195,7 @@ impl<'a> LocalFiles<'a> {
             Ok(opened) => opened,
             Err(reason) => return listing.add(address, entry.name, None, Place::Refused(reason)),
         };
-        let digest = crypto::hex(crypto::sha256(&head).get(..16).unwrap_or_default());
+        let digest = crypto::hex(&self.options.digest_key.0.mac(&head));
         let id = format!("{address}|{}|{}|{digest}", identity.size, identity.modified);
         if !sniff::is_zip(&head) {
             let size = identity.size;

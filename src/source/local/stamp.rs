@@ -3,7 +3,7 @@
 //! Servers write local times, wizard traces even the time of day alone: the date stands in the name
 //! of the file, the zone is the server's. What is written in the record itself is never changed.
 
-use super::text::Shape;
+use super::text::{Shape, without_gap};
 use crate::catalogue::time::{parse, parse_in};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -30,6 +30,7 @@ impl Clock {
 
     /// The time of the next record of a text log.
     pub fn text(&mut self, shape: Shape, record: &[u8]) -> Option<Timestamp> {
+        let record = without_gap(record);
         match shape {
             Shape::WizardTrace => self.wizard(record),
             Shape::ProvisioningTrace | Shape::AuthenticationTrace | Shape::ConnectorTrace => {
@@ -46,7 +47,8 @@ impl Clock {
         }
     }
 
-    /// The time of an XML record: the text of its first element of that name.
+    /// The time of an XML record: the text of its first element of that name (and attributes, as they
+    /// are written).
     pub fn element(&self, name: &str, record: &[u8]) -> Option<Timestamp> {
         let mut rest = record;
         loop {
@@ -244,6 +246,11 @@ mod tests {
             Some("2024-03-05T07:08:09.123Z")
         );
         assert_eq!(clock("x").element("end-date", record), None);
+        let object = br#"<Obj><DT N="EndDate">2024-03-05T09:00:00Z</DT><DT N="StartDate">2024-03-05T08:08:09.5+01:00</DT></Obj>"#;
+        assert_eq!(
+            shown(clock("x").element("DT N=\"StartDate\"", object)).as_deref(),
+            Some("2024-03-05T07:08:09.5Z")
+        );
         assert_eq!(clock("x").element("start-date", b"<start-date"), None);
     }
 }

@@ -57,6 +57,7 @@ impl Shape {
 
     /// Whether `line` begins a new record after `before`.
     fn begins(self, line: &[u8], before: Before) -> bool {
+        let line = without_gap(line);
         match self {
             Shape::DeviceStatus => false,
             Shape::WizardTrace => wizard_line(line),
@@ -148,6 +149,12 @@ const SEVERITIES: [&[u8]; 7] =
     [b"Information", b"Warning", b"Error", b"Verbose", b"Critical", b"Start", b"Stop"];
 const FOOTERS: [&[u8]; 6] =
     [b"ThreadId=", b"DateTime=", b"ProcessId=", b"Timestamp=", b"LogicalOperationStack=", b"Callstack="];
+
+/// The line behind NUL bytes: a crash of the server leaves a block of them where it wrote next.
+pub(super) fn without_gap(line: &[u8]) -> &[u8] {
+    let gap = line.iter().take_while(|byte| **byte == 0).count();
+    line.get(gap..).unwrap_or_default()
+}
 
 fn is_blank(line: &[u8]) -> bool {
     line.trim_ascii().is_empty()
@@ -400,6 +407,15 @@ mod tests {
         assert_eq!((records.len(), faults.len()), (3, 0));
         assert_eq!(records.concat(), TRACE);
         assert!(records[1].ends_with("more\r\n"));
+    }
+
+    #[test]
+    fn a_block_of_nul_bytes_hides_no_record() {
+        let text = format!("{TRACE}{}{TRACE}", "\0".repeat(4096));
+        let (records, _) = read(text.as_bytes(), 10_000);
+        assert_eq!((records.len(), records.concat()), (6, text));
+        let mut clock = Clock::new("trace-20240305.log", &jiff::tz::TimeZone::UTC);
+        assert!(clock.text(Shape::WizardTrace, records[3].as_bytes()).is_some());
     }
 
     #[test]

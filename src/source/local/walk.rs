@@ -92,6 +92,7 @@ fn entry(number: usize, input: &Path, found: walkdir::Result<walkdir::DirEntry>)
             let file = match found.metadata() {
                 _ if kind.is_symlink() => Err(Reason::Link),
                 _ if !kind.is_file() => Err(Reason::SpecialFile),
+                Ok(metadata) if planted(found.path(), &metadata) => Err(Reason::Link),
                 Ok(metadata) => Ok(Identity::of(&metadata)),
                 Err(error) => Err(refusal(&error)),
             };
@@ -101,6 +102,25 @@ fn entry(number: usize, input: &Path, found: walkdir::Result<walkdir::DirEntry>)
     };
     let name = name(input, &path);
     Some(Entry { input: number, path, name, file })
+}
+
+/// Whether a file may be another's, put here under a second name by someone who can write to this
+/// folder: it has several names, and the folder is open to others or is not its owner's.
+#[cfg(unix)]
+fn planted(path: &Path, file: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    /// Write permission of the group and of everybody.
+    const OTHERS: u32 = 0o022;
+    let folder =
+        || fs::metadata(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    file.nlink() > 1
+        && folder().map_or(true, |folder| folder.mode() & OTHERS != 0 || folder.uid() != file.uid())
+}
+
+/// Elsewhere the number of a file's names is not told.
+#[cfg(not(unix))]
+fn planted(_: &Path, _: &Metadata) -> bool {
+    false
 }
 
 fn refusal(error: &walkdir::Error) -> Reason {

@@ -25,7 +25,7 @@ pub struct Elements<'a> {
     stream: Stream,
     /// Local name of the repeating element; `None`: the root is the record.
     repeating: Option<&'static str>,
-    /// Local name of the element that holds the time of a record.
+    /// Local name of the element that holds the time of a record, with its attributes.
     time: Option<&'static str>,
     clock: Clock,
     inside: bool,
