@@ -204,8 +204,10 @@ fn a_collision_of_pseudonyms_ends_the_run_with_advice() {
     let refused = fixture.seal_with(&names, volumes).err().unwrap();
     assert_eq!(refused.kind(), error::Kind::Privacy);
     assert!(
-        refused.to_string().contains("same pseudonym") && refused.to_string().contains("new incident key"),
-        "{refused}"
+        refused.to_string().contains("same pseudonym")
+            && refused.advice().is_some_and(|advice| advice.contains("key")),
+        "{refused}: {:?}",
+        refused.advice()
     );
     assert!(!out.join(NAME).exists());
 }
