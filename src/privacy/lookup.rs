@@ -220,12 +220,11 @@ impl Builder {
 
     /// Sorts and freezes. The result does not depend on the order of adding.
     pub fn freeze(self) -> Index {
-        let Builder { mut forms, mut prefixes } = self;
+        let Builder { mut forms, prefixes } = self;
         forms.sort_unstable();
         forms.dedup();
         forms.shrink_to_fit();
-        prefixes.sort_unstable();
-        prefixes.dedup();
+        // Prefixes that several forms share are counted as often: sorting them costs more than the room.
         let bits = (prefixes.len().max(64) * 12).next_power_of_two();
         let mut index = Index { forms, seen: vec![0; bits / 64], buckets: Vec::new() };
         for prefix in prefixes {
