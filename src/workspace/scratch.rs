@@ -27,9 +27,16 @@ pub struct RunWriter<'w> {
     open: Vec<u8>,
     /// Number of the next chunk of the file, and where it begins.
     next: (u64, u64),
-    runs: Vec<Vec<Mark>>,
+    runs: Vec<Run>,
     /// Whether the next record begins a run.
     begins: bool,
+}
+
+/// A sorted run: its chunks, and its last key.
+#[derive(Debug, Default)]
+struct Run {
+    marks: Vec<Mark>,
+    last: Vec<u8>,
 }
 
 /// A chunk in which a record begins.
@@ -45,7 +52,7 @@ struct Mark {
 pub struct Runs<'w> {
     place: &'w Place,
     path: PathBuf,
-    runs: Vec<Vec<Mark>>,
+    runs: Vec<Run>,
 }
 
 impl Drop for Runs<'_> {
@@ -90,15 +97,22 @@ impl<'w> RunWriter<'w> {
         }
         if self.begins {
             self.flush(0)?;
-            self.runs.push(Vec::new());
+            self.runs.push(Run::default());
             self.begins = false;
         }
         let size = (FRAME + key.len() + record.bytes().len()) as u64;
         if let Some(run) = self.runs.last_mut() {
-            match run.last_mut() {
+            match run.marks.last_mut() {
                 Some(mark) if !self.open.is_empty() => mark.bytes += size,
-                _ => run.push(Mark { key: key.into(), number: self.next.0, at: self.next.1, bytes: size }),
+                _ => run.marks.push(Mark {
+                    key: key.into(),
+                    number: self.next.0,
+                    at: self.next.1,
+                    bytes: size,
+                }),
             }
+            run.last.clear();
+            run.last.extend_from_slice(key);
         }
         self.open.extend_from_slice(&(key.len() as u32).to_le_bytes());
         self.open.extend_from_slice(&(record.bytes().len() as u32).to_le_bytes());
@@ -169,16 +183,19 @@ impl Runs<'_> {
 
     /// First key and bytes of every chunk, for cutting the merged sequence into pieces of a size.
     pub fn marks(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.runs.iter().flatten().map(|mark| (&*mark.key, mark.bytes))
+        self.runs.iter().flat_map(|run| &run.marks).map(|mark| (&*mark.key, mark.bytes))
     }
 
     /// The records of a run whose keys lie in `[from, to)`; `None` is an open end. The file is opened
-    /// at the first record.
+    /// at the first record: a run that lies outside costs nothing.
     pub fn read(&self, run: usize, from: Option<&[u8]>, to: Option<&[u8]>) -> RunReader<'_> {
-        let marks = &self.runs[run];
+        let Run { marks, last } = &self.runs[run];
         // Records of one key may begin in the chunk before the first one that is marked with it.
         let first = from.map_or(0, |from| marks.partition_point(|mark| *mark.key < *from).saturating_sub(1));
-        let end = to.map_or(marks.len(), |to| marks.partition_point(|mark| *mark.key < *to));
+        let end = match from.is_some_and(|from| **last < *from) {
+            true => first,
+            false => to.map_or(marks.len(), |to| marks.partition_point(|mark| *mark.key < *to)),
+        };
         RunReader {
             place: self.place,
             path: &self.path,
@@ -261,6 +278,10 @@ impl Iterator for RunReader<'_> {
         }
         let item = self.step().transpose();
         self.done = !matches!(item, Some(Ok(_)));
+        if self.done {
+            // Many runs are merged at once; the chunk of one that has ended is not needed.
+            self.reader = None;
+        }
         item
     }
 }
@@ -322,6 +343,12 @@ mod tests {
                 assert_eq!(keys, wanted);
             }
         }
+        // A run that ends before is not even opened.
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(&runs.path, &elsewhere).unwrap();
+        assert!(runs.read(0, Some(b"005000"), None).next().is_none());
+        assert!(runs.read(0, Some(b"004999"), None).next().unwrap().is_err());
+        std::fs::rename(&elsewhere, &runs.path).unwrap();
         let text = std::fs::read(&runs.path).unwrap();
         assert!(!text.windows(8).any(|window| window == b"a record"));
         drop(runs);
