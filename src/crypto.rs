@@ -1,4 +1,4 @@
-//! Cryptography, the only room that names `ring`, `sha2`, `pkcs8` and `age`.
+//! Cryptography, the only room that names `ring`, `sha2`, `pkcs8`, `p12_keystore` and `age`.
 //!
 //! Bundle digests and the HMAC of pseudonyms are SHA-256 by `sha2`; everything else that is keyed (HKDF,
 //! AEAD, signatures) and all randomness is `ring`. Keys are zeroed when dropped where their bytes are ours.
@@ -12,6 +12,7 @@ mod unopened;
 
 mod mac;
 mod md5;
+mod pfx;
 mod protect;
 mod rsa;
 mod signature;
@@ -19,6 +20,7 @@ mod tls;
 
 pub use mac::MacKey;
 pub use md5::{Md5, md5};
+pub use pfx::{Pfx, is_container, open_pfx};
 pub use rsa::RsaKey;
 pub use signature::{Algorithm, PublicKey, Signer, SigningKey, fingerprint};
 pub use tls::use_ring_for_tls;

@@ -127,6 +127,11 @@ pub fn first_party_name(guid: &[u8; 16]) -> Option<&'static str> {
     Some(index().names.get(guid)?.as_str())
 }
 
+/// The published name of an id in its text form.
+pub fn name_of_id(id: &str) -> Option<&'static str> {
+    first_party_name(&bytes(id)?)
+}
+
 /// Whether this is the name of a first-party application, compared without case.
 pub fn is_first_party_name(name: &str) -> bool {
     let (index, name) = (index(), name.trim());

@@ -89,7 +89,8 @@ pub struct Row {
     pub id: String,
     /// `v1.0` or `beta`.
     pub version: String,
-    /// Path behind the version; `{id}` is the parent's, `{type}` one of `values`.
+    /// Path behind the version; `{id}` is the parent's, `{type}` one of `values`, `{from}` and `{to}`
+    /// are the ends of the window.
     pub path: String,
     /// One object, not a list.
     #[serde(default)]
@@ -220,7 +221,10 @@ impl Row {
         {
             return Err("the path is not allowed");
         }
-        let holes = self.path.matches('{').count();
+        if self.path.contains("{from}") != self.path.contains("{to}") {
+            return Err("the path names one end of the window only");
+        }
+        let holes = self.path.replace("{from}", "").replace("{to}", "").matches('{').count();
         let parents = usize::from(self.is_child()) + usize::from(!self.values.is_empty());
         if (holes == 0) != (parents == 0) || parents > 1 {
             return Err("the path and its parents do not fit");
@@ -289,7 +293,20 @@ mod tests {
             )
         };
         assert!(Requests::parse(&row("/users")).is_ok());
-        for path in ["users", "//evil.example", "/../beta", "/users?$top=1", "/a/{id}", "/a#b", "/a@b", ""] {
+        assert!(Requests::parse(&row("/a(from={from},to={to})")).is_ok());
+        for path in [
+            "/a(from={from})",
+            "/a(to={to})",
+            "/{from}{to}{id}",
+            "users",
+            "//evil.example",
+            "/../beta",
+            "/users?$top=1",
+            "/a/{id}",
+            "/a#b",
+            "/a@b",
+            "",
+        ] {
             assert!(Requests::parse(&row(path)).is_err(), "{path}");
         }
     }

@@ -171,7 +171,7 @@ fn permissions(rows: &[&Row], known: &Known) -> Finding {
     let most = SignedDuration::from_hours(1);
     let mut missing: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows {
-        if let Some(permission) = decide(row, known, None, most).add_permission {
+        if let Some(permission) = decide(row, known, (None, None), most).add_permission {
             *missing.entry(permission).or_default() += 1;
         }
     }
@@ -190,7 +190,7 @@ fn permissions(rows: &[&Row], known: &Known) -> Finding {
 
 fn licence(rows: &[&Row], known: &Known) -> Finding {
     let most = SignedDuration::from_hours(1);
-    let shut = rows.iter().filter(|row| decide(row, known, None, most).licence.is_some()).count();
+    let shut = rows.iter().filter(|row| decide(row, known, (None, None), most).licence.is_some()).count();
     let held = match known.licence {
         None => {
             return Finding {

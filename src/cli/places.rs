@@ -96,6 +96,20 @@ fn write(path: &Path, mode: u32, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Reads a small file of any kind. It is zeroed when dropped.
+pub fn read_small_bytes(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let name = path.display();
+    let file = fs::File::open(path).map_err(|e| Error::io(format!("cannot read the {what} `{name}`"), e))?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MOST_SMALL_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io(format!("cannot read the {what} `{name}`"), e))?;
+    if bytes.len() as u64 > MOST_SMALL_FILE {
+        return Err(Error::usage(format!("`{name}` is no {what}: too large")));
+    }
+    Ok(bytes)
+}
+
 /// Reads a small text file such as a key, a trust file or a policy. It is zeroed when dropped.
 pub fn read_small(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     read_small_of(path, what, MOST_SMALL_FILE)

@@ -16,7 +16,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is planned.
 #[derive(Args, Debug)]
@@ -52,28 +52,33 @@ pub fn run(ui: Ui, args: &Plan) -> Result<u8> {
     let to = window.to.as_deref().map(|to| when::point(to, now)).transpose()?.unwrap_or(now);
     let rows = args.tenant.rows(&args.dataset, &args.without)?;
     let mut known = Known { cloud: args.tenant.cloud()?.id, from, now, ..Known::default() };
-    let mut counts = std::collections::BTreeMap::new();
+    let (mut counts, mut sizes) = (BTreeMap::new(), BTreeMap::new());
     if !args.offline {
         let graph = args.tenant.graph(ui, &rows)?;
         known.claims = Some(graph.sign_in()?);
         let answers = probe::ask(&graph, &rows, from, to)?;
         known.licence = answers.licence;
-        counts = answers.counts;
+        (counts, sizes) = (answers.counts, answers.sizes);
     }
-    let decisions: Vec<Decision> =
-        rows.iter().map(|row| decide(row, &known, counts.get(&row.id).copied(), most)).collect();
+    let measured = |row: &Row| (counts.get(&row.id).copied(), sizes.get(&row.id).copied());
+    let decisions: Vec<Decision> = rows.iter().map(|row| decide(row, &known, measured(row), most)).collect();
     let listed: Vec<_> = rows
         .iter()
         .zip(&decisions)
         .map(|(row, decision)| {
             json!({"decision": decision, "group": group(row), "origin": Catalogue::builtin().origin_of(&row.id),
-                "personalData": personal(row), "instead": decision.instead.map(|route| json!({"route": route, "steps": route.steps()}))})
+                "personalData": personal(row), "instead": decision.instead.map(way),
+                "further": decision.further.iter().copied().map(way).collect::<Vec<_>>()})
         })
         .collect();
     let document =
         json!({"tenantLicence": known.licence, "signedIn": known.claims.is_some(), "datasets": listed});
     ui.result(&document, &text(&rows, &decisions, &known))?;
     Ok(0)
+}
+
+fn way(route: Route) -> serde_json::Value {
+    json!({"route": route, "steps": route.steps()})
 }
 
 fn group(row: &Row) -> Option<Group> {
@@ -91,7 +96,7 @@ fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_header(["dataset", "outcome", "records", "requests", "at least", "origin"]);
+        .set_header(["dataset", "outcome", "records", "requests", "at least", "size", "origin"]);
     for (row, decision) in rows.iter().zip(decisions) {
         table.add_row([
             decision.dataset.clone(),
@@ -105,6 +110,7 @@ fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
             },
             decision.requests.map_or("unknown".to_owned(), ui::thousands),
             decision.seconds.map_or("unknown".to_owned(), duration),
+            decision.estimated_bytes.map_or("unknown".to_owned(), |bytes| format!("~{}", ui::size(bytes))),
             serde_json::to_value(Catalogue::builtin().origin_of(&row.id))
                 .map_or_else(|_| String::new(), |origin| origin.as_str().unwrap_or_default().to_owned()),
         ]);
@@ -114,6 +120,9 @@ fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
     if !missing.is_empty() {
         let missing: Vec<&str> = missing.into_iter().collect();
         out.push_str(&format!("\npermissions that would add datasets: {}\n", missing.join(", ")));
+    }
+    if decisions.iter().any(|decision| decision.estimated_bytes.is_some()) {
+        out.push_str("\nsizes are estimates: records times the mean size of the few that were read\n");
     }
     let mut routes: Vec<(Route, Vec<&str>)> = Vec::new();
     for decision in decisions {
@@ -125,14 +134,26 @@ fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
     }
     for (route, datasets) in routes {
         out.push_str(&format!("\nthe better way for {}:\n", datasets.join(", ")));
-        for (number, step) in (1..).zip(route.steps()) {
-            out.push_str(&format!("  {number}. {step}\n"));
-        }
+        out.push_str(&steps(route));
+    }
+    let further: Vec<Route> = decisions
+        .iter()
+        .map(|d| d.further.as_slice())
+        .max_by_key(|all| all.len())
+        .unwrap_or_default()
+        .to_vec();
+    for route in further {
+        out.push_str("\nor, where the logs are sent there:\n");
+        out.push_str(&steps(route));
     }
     if known.claims.is_none() {
         out.push_str("\nnobody signed in: permissions, licence and counts are not known\n");
     }
     out
+}
+
+fn steps(route: Route) -> String {
+    (1..).zip(route.steps()).map(|(number, step)| format!("  {number}. {step}\n")).collect()
 }
 
 fn duration(seconds: u64) -> String {

@@ -2,11 +2,12 @@
 
 use super::network::NetworkArgs;
 use super::ui::Ui;
-use super::{places, when};
+use super::{passphrase, places, when};
 use crate::catalogue::Catalogue;
 use crate::catalogue::cloud::Cloud;
 use crate::catalogue::graph::{Requests, Row};
 use crate::catalogue::profile::Profile;
+use crate::crypto;
 use crate::demo::http::Accounts;
 use crate::error::{self, Error, Result};
 use crate::event::Reason;
@@ -21,7 +22,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -77,9 +78,20 @@ pub struct SignInArgs {
     /// The application's secret stands in this environment variable.
     #[arg(long, value_name = "VAR", group = "credential", requires = "client_id")]
     pub client_secret_env: Option<String>,
-    /// The application's certificate and private key (PEM).
+    /// The application's certificate and private key: PEM, or a PFX container (builds with the feature pfx).
     #[arg(long, value_name = "FILE", group = "credential", requires = "client_id")]
     pub client_certificate: Option<PathBuf>,
+    /// File whose first line is the passphrase of a PFX container. Without it the terminal asks.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "client_certificate",
+        conflicts_with = "client_certificate_passphrase_env"
+    )]
+    pub client_certificate_passphrase_file: Option<PathBuf>,
+    /// Name of the environment variable that holds it.
+    #[arg(long, value_name = "VAR", requires = "client_certificate")]
+    pub client_certificate_passphrase_env: Option<String>,
     /// The managed identity of this machine.
     #[arg(long, group = "credential", requires = "tenant")]
     pub managed_identity: bool,
@@ -319,8 +331,7 @@ impl SignInArgs {
             return Ok(Credential::Secret { client_id: client_id()?, secret: variable(name)? });
         }
         if let Some(file) = &self.client_certificate {
-            let text = places::read_small(file, "client certificate")?;
-            let certificate = Box::new(Certificate::from_pem(&text)?);
+            let certificate = Box::new(self.certificate(file)?);
             return Ok(Credential::Certificate { client_id: client_id()?, certificate });
         }
         if let Some(name) = &self.token_env {
@@ -350,6 +361,28 @@ impl SignInArgs {
         let client_id = self.client_id.clone().unwrap_or_else(|| GRAPH_COMMAND_LINE.to_owned());
         let scopes: BTreeSet<String> = rows.iter().map(|row| row.delegated.clone()).collect();
         Ok(Credential::DeviceCode { client_id, scopes: scopes.into_iter().collect() })
+    }
+
+    /// The certificate in a PEM file or a PFX container.
+    fn certificate(&self, file: &Path) -> Result<Certificate> {
+        let bytes = places::read_small_bytes(file, "client certificate")?;
+        if !crypto::is_container(&bytes) {
+            let text = std::str::from_utf8(&bytes).map_err(|_| {
+                Error::usage(format!("`{}` is neither PEM nor a PFX container", file.display()))
+            })?;
+            return Certificate::from_pem(text);
+        }
+        if !cfg!(feature = "pfx") {
+            // Says that this build reads none, before anybody types a passphrase.
+            return Certificate::from_pfx(&bytes, "");
+        }
+        let from = passphrase::From {
+            file: self.client_certificate_passphrase_file.as_deref(),
+            variable: self.client_certificate_passphrase_env.as_deref(),
+        };
+        let hint = "--client-certificate-passphrase-file FILE, or --client-certificate-passphrase-env VAR";
+        let passphrase = from.read("the PFX container", hint)?;
+        Certificate::from_pfx(&bytes, &passphrase)
     }
 
     fn federated(&self) -> Result<Credential> {

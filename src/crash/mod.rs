@@ -3,6 +3,7 @@
 
 mod gather;
 mod seal;
+mod service;
 
 use crate::catalogue::Catalogue;
 use crate::error::Result;

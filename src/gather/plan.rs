@@ -4,6 +4,7 @@
 //! Nothing here asks the service; what is known of the tenant is given. A figure that was not counted
 //! or measured is `None`, never a guess.
 
+use crate::catalogue::first_party;
 use crate::catalogue::graph::{Bucket, Licence, Row};
 use crate::catalogue::permission::{self, Given, Set};
 use crate::event::Reason;
@@ -42,6 +43,15 @@ pub enum Count {
     Sampled(u64),
 }
 
+impl Count {
+    /// The number itself.
+    pub const fn records(self) -> u64 {
+        match self {
+            Count::Counted(records) | Count::Sampled(records) => records,
+        }
+    }
+}
+
 /// A verdict on a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,10 +72,14 @@ pub struct Decision {
     pub count: Option<Count>,
     /// Requests, if the records are known.
     pub requests: Option<u64>,
+    /// Bytes, if the records are known and some were read: records times their mean size. An estimate.
+    pub estimated_bytes: Option<u64>,
     /// Seconds that the throttle makes it take at least, if the requests are known.
     pub seconds: Option<u64>,
     /// The better way, where there is one.
     pub instead: Option<Route>,
+    /// Further ways, where the tenant sends its logs there.
+    pub further: Vec<Route>,
 }
 
 /// A way to get logs past Graph.
@@ -78,6 +92,8 @@ pub enum Route {
     StorageArchive,
     /// Export of a Log Analytics workspace.
     LogAnalytics,
+    /// Files that Event Hubs captured.
+    EventHubsCapture,
 }
 
 impl Route {
@@ -99,12 +115,23 @@ impl Route {
                 "Export > CSV (all columns)",
                 "entra-bundle collect --input EXPORT",
             ],
+            Route::EventHubsCapture => &[
+                "Entra admin center > Diagnostic settings: is the log sent to an event hub with Capture on?",
+                "copy the .avro files of the hours of the incident from the capture's storage container",
+                "entra-bundle collect --input CAPTURES (a build with --features avro)",
+            ],
         }
     }
 }
 
-/// Judges a dataset. `most` is how long a dataset may take before another way is better.
-pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDuration) -> Decision {
+/// Judges a dataset. `count` and the mean size of a record (bytes) are `None` where nobody knows them,
+/// `most` is how long a dataset may take before another way is better.
+pub fn decide(
+    row: &Row,
+    known: &Known,
+    (count, size): (Option<Count>, Option<f64>),
+    most: SignedDuration,
+) -> Decision {
     let given = match &known.claims {
         Some(claims) if !claims.is_delegated() => Given::Application,
         _ => Given::Delegated,
@@ -119,8 +146,10 @@ pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDurati
         kept_days: None,
         count,
         requests,
+        estimated_bytes: count.zip(size).map(|(count, size)| (count.records() as f64 * size) as u64),
         seconds,
         instead: None,
+        further: Vec::new(),
     };
     if row.absent.contains(&known.cloud) {
         decision.reason = Some(Reason::Cloud);
@@ -136,8 +165,12 @@ pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDurati
             decision.reason = Some(Reason::Permission);
             decision.add_permission = permission::of_row(row, given, Set::Minimal).map(str::to_owned);
         }
-        if given == Given::Delegated && !may_be_a_member(&row.role) {
+        if given == Given::Delegated && !may_be_a_member(&row.role) && !holds_role(claims, &row.role) {
             decision.role = Some(row.role.clone());
+            // A token that names roles names all of them.
+            if !claims.wids.is_empty() {
+                decision.reason.get_or_insert(Reason::Permission);
+            }
         }
     }
     if known.licence.is_some_and(|held| !covers(held, row.licence)) {
@@ -152,12 +185,16 @@ pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDurati
     if is_log(row)
         && seconds.is_some_and(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX) > most.as_secs())
     {
-        let fits = matches!(count, Some(Count::Counted(n) | Count::Sampled(n)) if n <= PORTAL_RECORDS);
+        let fits = count.is_some_and(|count| count.records() <= PORTAL_RECORDS);
         decision.instead.get_or_insert(if fits { Route::Portal } else { Route::StorageArchive });
     }
     if decision.kept_days.is_some() {
         // What the service no longer keeps may be in an archive of the customer's own.
         decision.instead.get_or_insert(Route::LogAnalytics);
+    }
+    if is_log(row) && decision.instead.is_some_and(|route| route != Route::Portal) {
+        let all = [Route::StorageArchive, Route::LogAnalytics, Route::EventHubsCapture];
+        decision.further = all.into_iter().filter(|route| decision.instead != Some(*route)).collect();
     }
     decision
 }
@@ -165,7 +202,7 @@ pub fn decide(row: &Row, known: &Known, count: Option<Count>, most: SignedDurati
 /// Requests and seconds at the documented limits.
 fn effort(row: &Row, count: Option<Count>) -> (Option<u64>, Option<u64>) {
     let records = match count {
-        Some(Count::Counted(records) | Count::Sampled(records)) => records,
+        Some(count) => count.records(),
         None if row.single => 1,
         None => return (None, None),
     };
@@ -185,6 +222,18 @@ fn is_log(row: &Row) -> bool {
 /// Any member of the tenant may read it.
 fn may_be_a_member(role: &str) -> bool {
     role.contains("default member") || role == "member"
+}
+
+/// Whether the signed-in user holds one of the roles that a row names. Where a row says so, not even
+/// the roles that read everything else are enough.
+fn holds_role(claims: &Claims, named: &str) -> bool {
+    let all_readers = !named.to_ascii_lowercase().contains("not enough");
+    let named = if all_readers { named } else { named.split(" (").next().unwrap_or(named) };
+    claims.wids.iter().filter_map(|id| first_party::name_of_id(id)).any(|held| {
+        named.contains(held)
+            || all_readers && held == "Global Administrator"
+            || named.contains("any admin") && held.ends_with("Administrator")
+    })
 }
 
 fn covers(held: Licence, needed: Licence) -> bool {

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What is sampled of a log.
 const SAMPLE: SignedDuration = SignedDuration::from_hours(1);
 
+/// Records that are read of a dataset that is counted, to learn how large they are.
+const MEASURED: u32 = 20;
+
 /// What the service answered.
 #[derive(Debug, Default)]
 pub struct Answers {
@@ -24,9 +27,11 @@ pub struct Answers {
     pub licence: Option<Licence>,
     /// Records by dataset.
     pub counts: BTreeMap<String, Count>,
+    /// Mean size in bytes of the records that were read, by dataset.
+    pub sizes: BTreeMap<String, f64>,
 }
 
-/// Asks for the licence, for the count of each of `rows` that can be counted, and for the newest hour
+/// Asks for the licence, for the count of each of `rows` that can be counted and for some of its records, and for the newest hour
 /// of each log, from which the window `[from, to)` is extrapolated.
 ///
 /// # Errors
@@ -42,8 +47,7 @@ pub fn ask(graph: &Graph, rows: &[&Row], from: Option<Timestamp>, to: Timestamp)
     let mut asked = vec![None];
     for row in rows.iter().filter(|row| !row.is_child()) {
         if row.count {
-            let select = row.select.as_ref().map(|_| "id".to_owned());
-            plain(Row { top: Some(1), select, expand: None, ..(*row).clone() }, Question::default());
+            plain(Row { top: Some(MEASURED), ..(*row).clone() }, Question::default());
         } else if row.window.is_some() {
             let question =
                 Question { from: to.checked_sub(SAMPLE).ok(), to: Some(to), conditions: Vec::new() };
@@ -70,6 +74,9 @@ pub fn ask(graph: &Graph, rows: &[&Row], from: Option<Timestamp>, to: Timestamp)
         match row {
             None => answers.licence = Some(licence(&page.page)),
             Some(row) => {
+                if let Some(size) = size(&page.page) {
+                    answers.sizes.insert(row.id.clone(), size);
+                }
                 let counted = arrival.expected.map(Count::Counted);
                 if let Some(count) = counted.or_else(|| sampled(row, &page.page, from, to)) {
                     answers.counts.insert(row.id.clone(), count);
@@ -78,6 +85,12 @@ pub fn ask(graph: &Graph, rows: &[&Row], from: Option<Timestamp>, to: Timestamp)
         }
     }
     Ok(answers)
+}
+
+/// Mean size of the records of a page.
+fn size(page: &Page) -> Option<f64> {
+    let bytes: usize = page.records.iter().map(|at| at.len()).sum();
+    (!page.records.is_empty()).then(|| bytes as f64 / page.records.len() as f64)
 }
 
 /// The best licence of the subscriptions that are in force.

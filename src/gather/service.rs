@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub const GRAPH: &str = "graph";
 /// How often Ctrl-C and the deadline are looked at while nothing arrives.
 const LOOK: Duration = Duration::from_millis(200);
+/// Pages that are not committed at most: a kill costs them.
+const MOST_PAGES: u32 = 4;
 /// Records above this are left out.
 const MOST_RECORD: usize = 16 << 20;
 
@@ -107,6 +109,8 @@ struct Intake<'a, 'w> {
     tracks: Vec<Track>,
     hasher: RandomState,
     bytes: u64,
+    /// Pages since the last commit.
+    pages: u32,
     throttled: bool,
     /// Cursors of children whose parents were not complete when the run began.
     cursors: HashMap<usize, Cursor>,
@@ -141,7 +145,8 @@ impl<'a, 'w> Intake<'a, 'w> {
             .collect();
         let next = workspace.streams().into_iter().map(|size| (size.stream, size.records)).collect();
         let (hasher, cursors) = (RandomState::new(), HashMap::new());
-        let mut intake = Intake { run, workspace, next, tracks, hasher, bytes: 0, throttled: false, cursors };
+        let mut intake =
+            Intake { run, workspace, next, tracks, hasher, bytes: 0, pages: 0, throttled: false, cursors };
         for at in 0..intake.tracks.len() {
             let known = before.get(&intake.tracks[at].unit.id);
             if let Some(note) = known.filter(|note| note.end.is_none() && note.records() > 0) {
@@ -301,7 +306,7 @@ impl<'a, 'w> Intake<'a, 'w> {
                     return Err(error);
                 }
             }
-            if self.bytes >= COMMIT_BYTES {
+            if self.bytes >= COMMIT_BYTES || self.pages >= MOST_PAGES {
                 self.commit()?;
             }
         }
@@ -322,6 +327,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             self.run.observer.on(&Event::Note("the service throttles; requests pause as long as it asks"));
         }
         if let Some(page) = &arrival.page {
+            self.pages += 1;
             let (mut bytes, mut kept) = (0, 0);
             for range in &page.page.records {
                 let record = page.page.record(range);
@@ -460,7 +466,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         if notes.is_empty() {
             return Ok(());
         }
-        self.bytes = 0;
+        (self.bytes, self.pages) = (0, 0);
         self.workspace.commit_units(notes)
     }
 }

@@ -4,6 +4,53 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use std::error::Error as _;
 use std::time::Duration;
 
+/// What stands between us and a server, where that can be told.
+enum Between {
+    /// The name of the host leads nowhere.
+    NoName,
+    /// The proxy wants a sign-in of its own.
+    ProxySignIn,
+    /// The proxy does not connect.
+    Proxy,
+    /// Somebody else's certificate.
+    Certificate,
+    /// The system's own word.
+    System(String),
+}
+
+/// Looks through the causes of an error. Texts of other types may quote the address and are not used;
+/// fixed words and system errors cannot.
+fn between(error: &reqwest::Error) -> Option<Between> {
+    let mut cause = error.source();
+    let mut found = None;
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if words.starts_with("dns error") {
+            return Some(Between::NoName);
+        }
+        if words.starts_with("tunnel error") {
+            let sign_in = words.contains("proxy authorization required");
+            return Some(if sign_in { Between::ProxySignIn } else { Between::Proxy });
+        }
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            found = Some(match io.raw_os_error() {
+                Some(_) => Between::System(io.to_string()),
+                None if io.get_ref().is_some_and(|e| e.to_string().contains("certificate")) => {
+                    Between::Certificate
+                }
+                None => Between::System(io.kind().to_string()),
+            });
+        }
+        cause = inner.source();
+    }
+    found
+}
+
+/// Whether the same request cannot succeed a moment later: who stands between will go on standing there.
+pub fn is_lasting(error: &reqwest::Error) -> bool {
+    matches!(between(error), Some(Between::ProxySignIn | Between::Proxy | Between::Certificate))
+}
+
 /// Says what failed: our word for the class, and the system's own word where there is one.
 pub fn explain(error: &reqwest::Error) -> String {
     let class = if error.is_timeout() {
@@ -19,26 +66,17 @@ pub fn explain(error: &reqwest::Error) -> String {
     } else {
         "the request failed"
     };
-    // Sources of other types may quote the address; system errors cannot.
-    let mut cause = error.source();
-    let mut system = None;
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            system = Some(match io.raw_os_error() {
-                Some(_) => io.to_string(),
-                None if io.get_ref().is_some_and(|e| e.to_string().contains("certificate")) => {
-                    "the server's certificate is not trusted (a proxy that inspects TLS? see --ca-file)"
-                        .into()
-                }
-                None => io.kind().to_string(),
-            });
+    let what = match between(error) {
+        None => return class.to_owned(),
+        Some(Between::System(words)) => words,
+        Some(Between::NoName) => "the name of the host cannot be resolved (DNS)".into(),
+        Some(Between::ProxySignIn) => "the proxy demands a sign-in of its own, which is not supported".into(),
+        Some(Between::Proxy) => "the proxy does not let the connection through".into(),
+        Some(Between::Certificate) => {
+            "the server's certificate is not trusted (a proxy that inspects TLS? see --ca-file)".into()
         }
-        cause = inner.source();
-    }
-    match system {
-        Some(system) => format!("{class}: {system}"),
-        None => class.to_owned(),
-    }
+    };
+    format!("{class}: {what}")
 }
 
 /// How long the server asks to wait: seconds, or a date, which is held against the server's own clock.

@@ -9,7 +9,7 @@ mod fault;
 mod reach;
 
 pub use address::Address;
-pub use fault::{explain, retry_after};
+pub use fault::{explain, is_lasting, retry_after};
 pub use reach::{Reached, reach};
 
 use crate::crypto;

@@ -64,7 +64,7 @@ fn provider(test: &str) -> Option<Provider> {
 }
 
 /// Makes `name.crt` and `name.pem` (certificate and key).
-fn certificate(folder: &Path, name: &str) -> PathBuf {
+pub fn certificate(folder: &Path, name: &str) -> PathBuf {
     let file = |ending: &str| folder.join(format!("{name}.{ending}")).to_str().unwrap().to_owned();
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"])
@@ -116,6 +116,16 @@ fn certificates_and_secrets_are_accepted_by_a_provider_of_another_author() {
         assert_eq!(error.code(), 4);
         assert!(error.message().contains("secret, certificate or assertion was not accepted"), "{error}");
         assert!(!error.message().contains("another-secret"));
+    }
+    if cfg!(feature = "pfx") {
+        let file = crate::pfx::container(provider.folder.path(), "own", &[]);
+        let certificate =
+            Certificate::from_pfx(&std::fs::read(file).unwrap(), crate::pfx::PASSPHRASE).unwrap();
+        let credential = Credential::Certificate {
+            client_id: "by-certificate".into(),
+            certificate: Box::new(certificate),
+        };
+        graph(&provider, credential, &said).unwrap().sign_in().unwrap();
     }
     // An assertion proves possession once: the second sign-in needs another one, and makes it.
     let again = graph(&provider, by_certificate(&own), &said).unwrap();

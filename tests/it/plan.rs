@@ -2,7 +2,11 @@
 
 use crate::graph::tenant;
 use crate::program::{Machine, Ran, ran};
+use entra_bundle::catalogue::graph::{Licence, Requests};
 use entra_bundle::demo::http::{Accounts, Options, Server};
+use entra_bundle::gather::plan::{Known, decide};
+use entra_bundle::source::auth::Claims;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 fn ask(machine: &Machine, server: &Server, accounts: &Accounts, args: &[&str]) -> Ran {
@@ -138,4 +142,61 @@ fn permissions_are_the_least_and_print_as_a_manifest() {
     let profiles = machine.ok(&["profiles", "--json"]).json();
     let ids: Vec<&str> = profiles.as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
     assert!(ids.len() == 18 && ids.contains(&"full") && ids.contains(&"audit"), "{ids:?}");
+}
+
+/// Who signs in × the licence × the log, as `matrix.txt` holds it: reviewed line by line against the
+/// documentation (reference-reports-data-retention, signIn list, directoryAudit list,
+/// provisioningObjectSummary list, riskDetection list, riskyUser list). `UPDATE_GOLDEN=1` writes it anew.
+#[test]
+fn documented_roles_and_licences_give_the_documented_outcome() {
+    let logs = [
+        "signins_interactive_user",
+        "signins_service_principal",
+        "directory_audits",
+        "custom_security_attribute_audits",
+        "provisioning_logs",
+        "risk_detections",
+        "risky_users",
+    ];
+    let roles = [
+        ("member", "b79fbf4d-3ef9-4689-8143-76b194e85509"),
+        ("Reports Reader", "4a5d8f65-41da-4de4-8968-e035b65339cf"),
+        ("Security Reader", "5d6b6bb7-de71-4623-b4af-96380a352509"),
+        ("Security Operator", "5f2222b1-57c3-48ba-8ad5-d4759f1fde6f"),
+        ("Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451"),
+        ("Cloud Application Administrator", "158c047a-c907-4556-b7ef-446551a6b5f7"),
+        ("Attribute Log Reader", "9c99539d-8186-4804-835f-fd51ef9e2dcd"),
+        ("Global Administrator", "62e90394-69f5-4237-9190-012177145e10"),
+    ];
+    let mut found = String::new();
+    for (role, id) in roles {
+        for edition in [Licence::Free, Licence::P1, Licence::P2] {
+            for log in logs {
+                let row = Requests::builtin().row(log).unwrap();
+                let claims = Claims {
+                    scp: Some(row.delegated.clone()),
+                    wids: [id.to_owned()].into(),
+                    ..Claims::default()
+                };
+                let (claims, licence) = (Some(claims), Some(edition));
+                let known = Known { claims, licence, cloud: "global".into(), ..Known::default() };
+                let decision = decide(row, &known, (None, None), SignedDuration::from_mins(30));
+                let outcome = match decision.reason {
+                    None => "collected".to_owned(),
+                    Some(reason) => {
+                        let missing =
+                            [decision.role.as_ref().map(|_| "role"), decision.licence.map(|_| "licence")];
+                        let missing: Vec<&str> = missing.into_iter().flatten().collect();
+                        format!("skipped {} ({})", serde_json::to_value(reason).unwrap(), missing.join(", "))
+                    }
+                };
+                found.push_str(&format!("{role} | {edition:?} | {log} | {outcome}\n"));
+            }
+        }
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/plan/matrix.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), found);
 }

@@ -57,7 +57,9 @@ impl Records {
                     if own.starts_with('{') {
                         ids.push((*part).to_owned());
                     }
-                    own.starts_with('{') || own == part
+                    // A function: what it is called with does not choose the row.
+                    let called = own.split_once('(').zip(part.split_once('('));
+                    own.starts_with('{') || own == part || called.is_some_and(|(own, part)| own.0 == part.0)
                 });
             same.then_some((row, ids))
         };

@@ -12,7 +12,25 @@ const SERVICES: [(&str, &str); 5] = [
     ("Microsoft Intune", "Intune"),
 ];
 
+/// The metrics of service activity.
+pub(super) const METRICS: [&str; 5] = [
+    "activity_ca_compliant_devices",
+    "activity_ca_managed_devices",
+    "activity_mfa_failure",
+    "activity_mfa_success",
+    "activity_saml_success",
+];
+
 impl Tenant {
+    /// Counts of the last day, in quarters of an hour.
+    pub(super) fn activity(&self, metric: &str) -> Vec<Value> {
+        let quarter = |at: i64| {
+            let mut random = self.random(metric, usize::try_from(at).unwrap_or(0));
+            json!({"intervalStartDateTime": self.clock.ago_text(DAY - at * 900), "value": random.below(40)})
+        };
+        (0..96).map(quarter).collect()
+    }
+
     /// The state of every service.
     pub(super) fn health_overviews(&self) -> Vec<Value> {
         SERVICES

@@ -127,6 +127,7 @@ impl Tenant {
             "service_health_overviews" => self.health_overviews(),
             "service_health_issues" => self.health_issues(),
             "service_messages" => self.service_messages(),
+            metric if health::METRICS.contains(&metric) => self.activity(metric),
             "o365_audit_azureactivedirectory" => self.office("AzureActiveDirectory"),
             "o365_audit_exchange" => self.office("Exchange"),
             "o365_audit_sharepoint" => self.office("SharePoint"),

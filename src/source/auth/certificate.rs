@@ -41,6 +41,15 @@ impl Certificate {
         Self::from_der(&certificate, &key)
     }
 
+    /// Opens a PFX container with its passphrase.
+    ///
+    /// # Errors
+    /// Usage: the passphrase is wrong, what the container does not hold, or that this build reads none.
+    pub fn from_pfx(bytes: &[u8], passphrase: &str) -> Result<Self> {
+        let pfx = crypto::open_pfx(bytes, passphrase)?;
+        Self::from_der(&pfx.certificate, &pfx.key)
+    }
+
     /// A certificate and its key, both DER.
     ///
     /// # Errors

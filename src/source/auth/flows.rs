@@ -2,7 +2,7 @@
 
 use super::{Credential, Held, IdentityEndpoint, Refusal, Secret, SignIn, Subject, Token};
 use crate::error::{self, Error, Result};
-use crate::http::{Address, explain};
+use crate::http::{Address, explain, is_lasting};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -11,6 +11,8 @@ const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 /// Audience of a token that Entra exchanges.
 const EXCHANGE: &str = "api://AzureADTokenExchange";
+/// How long a sign-in service may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Tries of a request that failed for a passing reason.
 const TRIES: u32 = 4;
 
@@ -109,10 +111,13 @@ async fn exchange(
         if attempt > 0 {
             tokio::time::sleep(Duration::from_secs(1 << (attempt - 1))).await;
         }
-        let answer = match client.post(address.url().clone()).form(&fields).send().await {
+        let answer = match client.post(address.url().clone()).form(&fields).timeout(PATIENCE).send().await {
             Ok(answer) => answer,
             Err(cause) => {
                 failed = Some(unreachable(address, &cause));
+                if is_lasting(&cause) {
+                    break;
+                }
                 continue;
             }
         };

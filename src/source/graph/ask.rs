@@ -9,6 +9,9 @@ use url::Url;
 /// Records a page after so many halvings of too large an answer.
 const SMALLER: [u32; 4] = [1_000, 500, 250, 100];
 
+/// How far back metrics may be asked (serviceActivity: 30 days), less some time for the request.
+const METRICS_KEPT: SignedDuration = SignedDuration::from_mins(30 * 24 * 60 - 15);
+
 /// What is asked of a dataset besides its row.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
@@ -53,7 +56,7 @@ pub fn address(
     let (plain, smaller) = shape;
     let mut url = base.url().clone();
     let mut path = format!("{}/{}", url.path().trim_end_matches('/'), row.version);
-    path.push_str(&filled(&row.path, parent));
+    path.push_str(&filled(&in_window(&row.path, window), parent));
     url.set_path(&path);
     let mut query: Vec<(&str, String)> = Vec::new();
     let mut filter: Vec<String> = Vec::new();
@@ -95,6 +98,15 @@ pub fn address(
     }
     url.set_query((!text.is_empty()).then_some(text.as_str()));
     url
+}
+
+/// The path with the ends of the window in it. A metric is kept so long, and asked no further back.
+fn in_window(path: &str, (from, to): (Option<Timestamp>, Option<Timestamp>)) -> String {
+    let Some(to) = to else { return path.to_owned() };
+    let earliest = to.checked_sub(METRICS_KEPT).unwrap_or(to);
+    let from = from.map_or(earliest, |from| from.max(earliest));
+    let second = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    path.replace("{from}", &second(from)).replace("{to}", &second(to))
 }
 
 /// The path with its holes filled.
@@ -203,6 +215,11 @@ mod tests {
         );
         assert!(
             of("sync_job_schema", Some("sp\u{1f}job"), 0).ends_with("/sp/synchronization/jobs/job/schema")
+        );
+        assert_eq!(
+            of("activity_mfa_failure", None, 0).split("/reports").nth(1).unwrap(),
+            "/serviceActivity/getMetricsForMfaSignInFailure(inclusiveIntervalStartDateTime=2026-11-13T00:00:00Z,\
+             exclusiveIntervalEndDateTime=2026-11-20T12:30:00Z,aggregationIntervalInMinutes=15)"
         );
         assert!(of("hybrid_agents", Some("provisioning"), 0).contains("/provisioning/agents?"));
     }

@@ -71,11 +71,17 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches one page.
+    /// Fetches one page, in its bucket's turn; `way` is how much comes after it.
     ///
     /// # Errors
     /// Access, if the sign-in is refused; I/O, if the service cannot be reached any more.
-    pub async fn page(&self, url: &Url, row: &Row, pacer: &Pacer, effort: &Mutex<Effort>) -> Result<Fetched> {
+    pub async fn page(
+        &self,
+        url: &Url,
+        row: &Row,
+        (pacer, way): (&Pacer, f64),
+        effort: &Mutex<Effort>,
+    ) -> Result<Fetched> {
         let note =
             |add: &dyn Fn(&mut Effort)| add(&mut effort.lock().unwrap_or_else(PoisonError::into_inner));
         let cost = if row.bucket == Bucket::Directory { ask::cost(row) } else { 1 };
@@ -83,7 +89,7 @@ impl Fetcher {
         let mut patience = PATIENCE * self.scale;
         loop {
             let token = self.tokens.bearer().await?;
-            let waited = pacer.turn(cost).await;
+            let waited = pacer.turn(cost, way).await;
             note(&|effort| {
                 effort.requests += 1;
                 effort.waited += u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
@@ -107,6 +113,7 @@ impl Fetcher {
                 }
                 Ok(Ok(answer)) => answer,
             };
+            pacer.heard();
             let load = header(&headers, "x-ms-throttle-limit-percentage").and_then(|text| text.parse().ok());
             let verdict = if status == 200 {
                 pacer.answered(begin.elapsed(), load);

@@ -23,6 +23,8 @@ use tokio::sync::{Mutex, Notify, mpsc};
 const MOST_LOST: u8 = 5;
 /// An idle lane looks around so often even if nobody calls it.
 const IDLE: Duration = Duration::from_millis(50);
+/// And not more often than this, where simulated time runs fast.
+const BRIEFLY: Duration = Duration::from_millis(5);
 
 /// A dataset that is being fetched.
 pub struct Dataset {
@@ -101,12 +103,14 @@ impl Lane {
     /// A piece to work on; `Some(None)` after a pause, `None` when there is nothing left.
     async fn find(&self) -> Option<Option<(Arc<Dataset>, u64)>> {
         let changed = self.queue.changed.notified();
-        if self.number < self.queue.pacer.lanes() {
-            let mut left = false;
+        let pacer = &self.queue.pacer;
+        let mut left = false;
+        if self.number < pacer.lanes() || pacer.is_waited_for() {
             for dataset in &self.queue.datasets {
                 let mut state = dataset.state.lock().await;
                 left |= !state.ended;
                 if let Some(piece) = state.pieces.as_mut().and_then(Pieces::take) {
+                    pacer.begun();
                     return Some(Some((dataset.clone(), piece.number)));
                 }
             }
@@ -119,28 +123,60 @@ impl Lane {
         } else if self.out.is_closed() {
             return None;
         }
-        let _ = tokio::time::timeout(IDLE, changed).await;
-        let mut left = false;
+        let _ = tokio::time::timeout(pacer.patience().clamp(BRIEFLY, IDLE), changed).await;
         for dataset in &self.queue.datasets {
             left |= !dataset.state.lock().await.ended;
         }
         left.then_some(None)
     }
 
-    /// Half of what the largest piece of the bucket still has to do.
+    /// Part of what the largest piece of the bucket still has to do, if the limit is not used up by
+    /// the pieces under way.
     async fn cut(&self) -> Option<(Arc<Dataset>, u64)> {
         let mut largest: Option<(f64, &Arc<Dataset>)> = None;
+        let mut unseen: Option<(i64, &Arc<Dataset>)> = None;
+        let mut under_way = 0;
         for dataset in &self.queue.datasets {
             let state = dataset.state.lock().await;
-            let rest = state.pieces.as_ref().map_or(0.0, Pieces::largest_rest);
+            let Some(pieces) = &state.pieces else { continue };
+            under_way += pieces.under_way();
+            let rest = pieces.largest_rest();
             if rest > 0.0 && largest.is_none_or(|(most, _)| rest > most) {
                 largest = Some((rest, dataset));
             }
+            let orderly = dataset.row.window.is_some() && !state.disordered && state.refused.is_none();
+            if let Some((_, span)) = pieces.longest_unseen().filter(|_| orderly)
+                && unseen.is_none_or(|(most, _)| span > most)
+            {
+                unseen = Some((span, dataset));
+            }
         }
-        let (_, dataset) = largest?;
+        let pacer = &self.queue.pacer;
+        if let Some((_, dataset)) = largest {
+            if under_way >= pacer.needed() {
+                return None;
+            }
+            let mut state = dataset.state.lock().await;
+            let ordered = !state.disordered && state.refused.is_none();
+            // The only piece is cut into equal parts for all lanes, another in two.
+            let parts = if under_way == 1 { pacer.lanes().saturating_sub(under_way) + 1 } else { 2 };
+            let parts = i32::try_from(parts).unwrap_or(2);
+            let piece = state.pieces.as_mut()?.cut(ordered, parts)?;
+            return Some((dataset.clone(), piece.number));
+        }
+        // Nobody has answered for a while: the service is slow, and a slow service needs many requests
+        // under way. What a log holds is not known yet, so its window is cut into equal parts.
+        let (_, dataset) = unseen?;
+        if pacer.is_quick() || !pacer.is_waited_for() {
+            return None;
+        }
         let mut state = dataset.state.lock().await;
-        let ordered = !state.disordered && state.refused.is_none();
-        let piece = state.pieces.as_mut()?.cut(ordered)?;
+        let pieces = state.pieces.as_mut()?;
+        let (number, _) = pieces.longest_unseen()?;
+        let parts = pacer.most().saturating_sub(under_way) + 1;
+        pieces.share_out(number, i32::try_from(parts).unwrap_or(2));
+        let piece = pieces.take()?;
+        self.queue.changed.notify_waiters();
         Some((dataset.clone(), piece.number))
     }
 
@@ -174,9 +210,10 @@ impl Lane {
                 // The token is for this service alone.
                 return self.refuse(dataset, number, Reason::ForeignLink).await;
             };
-            let fetched = self.fetcher.page(&url, &dataset.row, &self.queue.pacer, &dataset.effort).await;
+            let turn = (&self.queue.pacer, piece.way());
+            let fetched = self.fetcher.page(&url, &dataset.row, turn, &dataset.effort).await;
             let ended = match fetched {
-                Ok(Fetched::Page(page)) => self.take(dataset, number, page, parent).await?,
+                Ok(Fetched::Page(page)) => self.take(dataset, &piece, page, parent).await?,
                 Ok(Fetched::Other(verdict)) => self.other(dataset, &piece, plain, verdict).await?,
                 Err(error) => return self.fail(error).await,
             };
@@ -190,10 +227,11 @@ impl Lane {
     async fn take(
         &self,
         dataset: &Dataset,
-        number: u64,
+        asked: &Piece,
         mut page: Page,
         parent: Option<String>,
     ) -> std::result::Result<bool, Over> {
+        let number = asked.number;
         let times = self.times(dataset, &page);
         let mut state = dataset.state.lock().await;
         let State { pieces, disordered, .. } = &mut *state;
@@ -215,6 +253,13 @@ impl Lane {
         }
         (piece.pages, piece.chain, piece.lost) = (piece.pages + 1, piece.chain + 1, 0);
         piece.link = page.next.take().filter(|_| !dataset.row.one && (!behind || *disordered));
+        let wider = asked.link.is_none() && asked.to != piece.to;
+        if piece.link.is_some() && times.is_some() && *disordered && wider {
+            // It became shorter meanwhile, and a chain without order gives all of the longer one.
+            piece.link = None;
+            self.send(dataset, &mut state, number, Some(PageOf { page, parent }), expected, None).await?;
+            return Ok(false);
+        }
         if piece.link.is_some() && times.is_some() && !*disordered && piece.is_long() {
             piece.begin_again();
         } else if piece.link.is_none() && piece.parent + 1 < piece.parents_end {

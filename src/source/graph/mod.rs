@@ -160,7 +160,7 @@ impl Graph {
         let url = ask::address(&self.base, &row, &[], (None, None), Some(name), shape);
         let pacer = Pacer::new(row.bucket, self.pace);
         let effort = std::sync::Mutex::default();
-        let fetched = self.runtime.block_on(self.fetcher.page(&url, &row, &pacer, &effort))?;
+        let fetched = self.runtime.block_on(self.fetcher.page(&url, &row, (&pacer, 0.0), &effort))?;
         let fetch::Fetched::Page(page) = fetched else { return Ok(None) };
         let Some(record) = page.records.first().map(|range| page.record(range)) else { return Ok(None) };
         let names: Vec<String> =

@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, VecDeque};
 const LONGEST_DAYS: i64 = 7;
 /// A window below this (seconds) is not halved any more.
 const SHORTEST: i64 = 60;
-/// Pages that must still be expected for a window to be cut for an idle lane.
-const WORTH_CUTTING: f64 = 4.0;
+/// Pages that must still be expected for a window to be cut for an idle lane: a cut costs half a page.
+const WORTH_CUTTING: f64 = 2.0;
+/// A window of which nothing is known is not cut into parts below this (seconds).
+const SHORTEST_UNSEEN: i64 = 3_600;
 /// After so many pages a chain of page tokens is begun anew: long chains are known to die.
 const LONGEST_CHAIN: u32 = 100;
 
@@ -90,9 +92,17 @@ impl Piece {
         if done <= 0.0 { 0.0 } else { f64::from(self.pages) * left / done }
     }
 
-    /// Gives the second half of the rest away, if it is worth it. Only windows whose records come in
-    /// order can be cut.
-    fn cut(&mut self, number: u64, ordered: bool) -> Option<Piece> {
+    /// How far it is to its end, for the order in which requests go: what nobody knows may be far.
+    pub fn way(&self) -> f64 {
+        match self.rest() {
+            0.0 if self.pages == 0 || self.to.is_none() => f64::INFINITY,
+            rest => rest,
+        }
+    }
+
+    /// Gives the last of `parts` equal parts of the rest away, if it is worth it. Only windows whose
+    /// records come in order can be cut.
+    fn cut(&mut self, number: u64, ordered: bool, parts: i32) -> Option<Piece> {
         if self.parents_end > 0 {
             let half = self.parent + (self.parents_end - self.parent).div_ceil(2);
             if half <= self.parent || half >= self.parents_end {
@@ -107,7 +117,10 @@ impl Piece {
             return None;
         }
         let (at, to) = (self.at?, self.to?);
-        let middle = at.checked_add(to.duration_since(at) / 2).ok()?;
+        let middle = second(to.checked_sub(to.duration_since(at) / parts.max(2)).ok()?);
+        if middle <= at {
+            return None;
+        }
         self.to = Some(middle);
         Some(Piece { smaller: self.smaller, ..Piece::whole(number, Some(middle), Some(to)) })
     }
@@ -120,7 +133,8 @@ impl Piece {
         let start = self.start();
         if let (Some(start), Some(to), None) = (start, self.to, &self.link)
             && to.duration_since(start).as_secs() >= 2 * SHORTEST
-            && let Ok(middle) = start.checked_add(to.duration_since(start) / 2)
+            && let Ok(middle) = start.checked_add(to.duration_since(start) / 2).map(second)
+            && middle > start
         {
             self.to = Some(middle);
             return Shrunk::Halved(Box::new(Piece {
@@ -141,6 +155,11 @@ impl Piece {
     pub fn is_long(&self) -> bool {
         self.chain >= LONGEST_CHAIN && self.at > self.from
     }
+}
+
+/// The full second: the service reads no more than seven digits of a fraction.
+fn second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// What became of a piece that was too large.
@@ -224,11 +243,46 @@ impl Pieces {
         self.open.values().map(Piece::rest).fold(0.0, f64::max)
     }
 
-    /// Cuts the largest piece under way for an idle lane.
-    pub fn cut(&mut self, ordered: bool) -> Option<Piece> {
+    /// Shares a window out of which no answer came yet: `parts` equal windows, of which it keeps the
+    /// first.
+    pub fn share_out(&mut self, number: u64, parts: i32) {
+        let next = self.next;
+        let Some(piece) = self.open.get_mut(&number) else { return };
+        let (Some(from), Some(to), 0, None) = (piece.from, piece.to, piece.pages, piece.at) else { return };
+        let span = to.duration_since(from);
+        let most = i32::try_from(span.as_secs() / SHORTEST_UNSEEN).unwrap_or(i32::MAX);
+        let parts = parts.min(most);
+        if parts < 2 {
+            return;
+        }
+        let bound = |part: i32| from.checked_add(span / parts * part).map_or(to, second);
+        piece.to = Some(bound(1));
+        let smaller = piece.smaller;
+        for (number, part) in (next..).zip(1..parts) {
+            let end = if part + 1 == parts { to } else { bound(part + 1) };
+            let rest = Piece { smaller, ..Piece::whole(number, Some(bound(part)), Some(end)) };
+            self.waiting.push_back(rest);
+            self.next = number + 1;
+        }
+    }
+
+    /// The longest window under way of which no answer came yet, and how long it is (seconds).
+    pub fn longest_unseen(&self) -> Option<(u64, i64)> {
+        let unseen = self.open.values().filter(|piece| piece.pages == 0 && piece.at.is_none());
+        let span = |piece: &Piece| Some((piece.number, piece.to?.duration_since(piece.from?).as_secs()));
+        unseen.filter_map(span).max_by_key(|(_, span)| *span)
+    }
+
+    /// How many pieces are under way.
+    pub fn under_way(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Cuts the largest piece under way for an idle lane, which gets one of `parts` parts.
+    pub fn cut(&mut self, ordered: bool, parts: i32) -> Option<Piece> {
         let largest = self.open.values().max_by(|a, b| a.rest().total_cmp(&b.rest()))?.number;
         let number = self.next;
-        let other = self.open.get_mut(&largest)?.cut(number, ordered)?;
+        let other = self.open.get_mut(&largest)?.cut(number, ordered, parts)?;
         self.next += 1;
         self.open.insert(number, other.clone());
         Some(other)
@@ -288,11 +342,11 @@ mod tests {
     fn a_window_under_way_is_cut_where_it_is_worth_it() {
         let mut pieces = Pieces::of_window(Some(time(0)), Some(time(1_000)), true);
         let number = pieces.take().unwrap().number;
-        assert!(pieces.cut(true).is_none(), "nothing is known about its rest");
+        assert!(pieces.cut(true, 2).is_none(), "nothing is known about its rest");
         let open = pieces.open(number).unwrap();
         (open.at, open.link, open.pages) = (Some(time(100)), Some("x".into()), 1);
-        assert!(pieces.cut(false).is_none(), "its records are not in order");
-        let other = pieces.cut(true).unwrap();
+        assert!(pieces.cut(false, 2).is_none(), "its records are not in order");
+        let other = pieces.cut(true, 2).unwrap();
         assert_eq!((other.from, other.to), (Some(time(550)), Some(time(1_000))));
         assert_eq!(pieces.open(number).unwrap().to, Some(time(550)));
         let again = Pieces::read(&pieces.cursor()).unwrap();
@@ -301,11 +355,33 @@ mod tests {
     }
 
     #[test]
+    fn a_window_nobody_answers_is_shared_out_in_parts_that_meet() {
+        let mut pieces = Pieces::of_window(Some(time(5)), Some(time(7 * 86_400 + 3)), true);
+        let number = pieces.take().unwrap().number;
+        assert_eq!(pieces.longest_unseen(), Some((number, 7 * 86_400 - 2)));
+        pieces.share_out(number, 8);
+        let mut ends = vec![(pieces.open(number).unwrap().from, pieces.open(number).unwrap().to)];
+        while let Some(piece) = pieces.take() {
+            assert_eq!(piece.from, ends.last().unwrap().1);
+            ends.push((piece.from, piece.to));
+        }
+        assert_eq!((ends.len(), ends[7].1), (8, Some(time(7 * 86_400 + 3))));
+        // Two hours are two parts at most; what has answered is not shared out any more.
+        let mut short = Pieces::of_window(Some(time(0)), Some(time(7_200)), true);
+        let number = short.take().unwrap().number;
+        short.share_out(number, 8);
+        assert_eq!(short.waiting.len(), 1);
+        short.open(number).unwrap().pages = 1;
+        short.share_out(number, 8);
+        assert_eq!(short.waiting.len(), 1);
+    }
+
+    #[test]
     fn parents_are_shared_until_one_is_left() {
         let mut pieces = Pieces::of_parents(10);
         pieces.take().unwrap();
         let mut runs = 1;
-        while pieces.cut(true).is_some() {
+        while pieces.cut(true, 2).is_some() {
             runs += 1;
         }
         let mut covered: Vec<usize> =
