@@ -249,7 +249,9 @@ impl Shared {
         if let Some(refusal) = self.refused(row) {
             return Ok(refusal);
         }
-        Ok(self.page(request.uri().query().unwrap_or_default(), &path, row, ids, fault, gzip))
+        // Records are made meanwhile elsewhere: whoever asks next is counted when they ask.
+        let query = request.uri().query().unwrap_or_default();
+        Ok(tokio::task::block_in_place(|| self.page(query, &path, row, ids, fault, gzip)))
     }
 
     fn sign_in(&self, path: &str, tenant: &str, body: &[u8]) -> Answer {

@@ -27,6 +27,8 @@ const CONNECTED: Duration = Duration::from_millis(30);
 /// A service that takes longer than this (documented seconds) cannot be read one page after another at
 /// the rate that it allows: 5 requests in 10 s.
 const SLOW: f64 = 1.2;
+/// Silence shorter than this is not noticed, however fast simulated time runs.
+const NOTICED: Duration = Duration::from_millis(50);
 /// How much wider the margin becomes with each 429, and how often.
 const WIDER: (f64, u32) = (0.01, 4);
 /// Weight of the newest answer in the average of latencies.
@@ -304,7 +306,7 @@ impl Pacer {
 
     /// For how long a first answer is waited for before the work is shared out unseen.
     pub fn patience(&self) -> Duration {
-        Duration::from_secs_f64(SLOW * self.scale)
+        Duration::from_secs_f64(SLOW * self.scale).max(NOTICED)
     }
 
     /// Work was begun.
