@@ -160,6 +160,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether one of its permissions can change something.
+    pub fn can_write(&self) -> bool {
+        let permissions = [Some(&self.delegated), self.application.as_ref()];
+        permissions.into_iter().flatten().any(|permission| permission.contains("Write"))
+    }
+
     /// Whether it is asked once for each parent.
     pub fn is_child(&self) -> bool {
         self.of.is_some()
@@ -187,6 +193,36 @@ impl Requests {
         })?;
         for (at, row) in rows.iter().enumerate() {
             row.check(&rows[..at]).map_err(|what| Error::usage(format!("request row {}: {what}", at + 1)))?;
+        }
+        Ok(Requests(rows))
+    }
+
+    /// The built-in rows and further ones of a user, which pass the same checks and more: they are taken
+    /// by name only, and a permission that can write is their own opt-in.
+    ///
+    /// # Errors
+    /// Usage: the row by its number, never a value.
+    pub fn with_user(further: Vec<Row>) -> Result<Requests> {
+        let mut rows = Requests::builtin().0.clone();
+        for (number, row) in (1..).zip(further) {
+            let wrong = |what: &str| Error::usage(format!("request row {number}: {what}"));
+            row.check(&rows).map_err(wrong)?;
+            if row.default {
+                return Err(wrong("it cannot be part of the default collection"));
+            }
+            if row.can_write() && !row.opt_in {
+                return Err(wrong("its permission can write, and it is not marked `optIn`"));
+            }
+            let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| matches!(b, b' '..=b'~'));
+            let prefer = row.prefer.as_deref().is_none_or(|text| visible(text) && text.len() <= 256);
+            let permissions = [Some(&row.delegated), row.application.as_ref()];
+            let named = |name: &&String| {
+                name.len() <= 128 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            };
+            if !prefer || !permissions.iter().flatten().all(named) || row.top == Some(0) {
+                return Err(wrong("`prefer`, `top` or a permission is not allowed"));
+            }
+            rows.push(row);
         }
         Ok(Requests(rows))
     }
@@ -263,11 +299,7 @@ mod tests {
     #[test]
     fn no_row_asks_for_a_permission_to_write_without_opt_in() {
         for row in Requests::builtin().rows() {
-            let writes = [Some(&row.delegated), row.application.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|permission| permission.contains("Write"));
-            assert!(!writes || row.opt_in, "{}", row.id);
+            assert!(!row.can_write() || row.opt_in, "{}", row.id);
         }
     }
 

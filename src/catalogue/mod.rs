@@ -278,6 +278,8 @@ pub struct Catalogue {
     types: Vec<Type>,
     by_name: HashMap<String, TypeId>,
     lines: BTreeMap<String, LinePattern>,
+    /// The request table, where a user added to it.
+    requests: Option<graph::Requests>,
     digest: [u8; 32],
 }
 
@@ -347,7 +349,7 @@ impl Catalogue {
         }
         let digest = added.digest(digest);
         let lines = lines::assemble(&added.lines)?;
-        added.put_into(&mut type_rows);
+        let rows = rows.into_iter().chain(added.put_into(&mut type_rows));
         let by_name: HashMap<String, TypeId> =
             type_rows.keys().enumerate().map(|(at, name)| (name.clone(), TypeId(at as u32))).collect();
         let mut parsed = Vec::with_capacity(type_rows.len());
@@ -374,7 +376,12 @@ impl Catalogue {
                 return Err(Error::usage(format!("dataset `{id}` occurs twice")));
             }
         }
-        Ok(Catalogue { datasets: by_id, types: parsed, by_name, lines, digest })
+        Ok(Catalogue { datasets: by_id, types: parsed, by_name, lines, requests: None, digest })
+    }
+
+    /// How the datasets of Microsoft Graph are asked.
+    pub fn requests(&self) -> &graph::Requests {
+        self.requests.as_ref().unwrap_or_else(|| graph::Requests::builtin())
     }
 
     /// All datasets by id.

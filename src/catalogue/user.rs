@@ -7,9 +7,13 @@
 //!              "badge": { "fields": { "number": "hardware_id" } } } }
 //! ```
 //!
+//! `"datasets"` and `"requests"` add rows to the tables of the same names: what Microsoft Graph serves
+//! beyond the built-in rows.
+//!
 //! `"lines": {"our-tool": "^OurTool "}` adds patterns of lines for the selector `line:our-tool`.
 
-use super::{Catalogue, DATASETS, Field, TYPES, Type, TypeRow, fold};
+use super::graph::{Requests, Row};
+use super::{Catalogue, DATASETS, Dataset, Field, Layout, TYPES, Type, TypeRow, fold};
 use crate::crypto;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -38,6 +42,12 @@ pub struct UserFile {
     /// Further patterns for `line:` selectors: name → regular expression.
     #[serde(default)]
     lines: BTreeMap<String, String>,
+    /// Further datasets.
+    #[serde(default)]
+    datasets: Vec<Dataset>,
+    /// How further datasets are asked from Microsoft Graph.
+    #[serde(default)]
+    requests: Vec<Row>,
 }
 
 /// What a user adds to the tables.
@@ -46,12 +56,13 @@ pub(super) struct Added {
     types: BTreeMap<String, TypeRow>,
     /// Patterns of lines.
     pub(super) lines: BTreeMap<String, String>,
+    datasets: Vec<Dataset>,
     digest: Option<[u8; 32]>,
 }
 
 impl Added {
-    /// Puts the rows into the table; a row replaces every spelling of its name.
-    pub fn put_into(self, rows: &mut BTreeMap<String, TypeRow>) {
+    /// Puts the rows into the table; a row replaces every spelling of its name. Gives the datasets back.
+    pub fn put_into(self, rows: &mut BTreeMap<String, TypeRow>) -> Vec<Dataset> {
         for (name, row) in self.types {
             let held = rows.entry(name).or_default();
             for (member, text) in row.fields {
@@ -61,6 +72,7 @@ impl Added {
             held.extends.extend(row.extends);
             held.keys = row.keys.or(held.keys);
         }
+        self.datasets
     }
 
     /// The digest of the built-in tables and these.
@@ -98,9 +110,14 @@ impl Catalogue {
             }
         }
         let digest = Some(crypto::sha256(text.as_bytes()));
-        let extended =
-            Catalogue::assemble_with(DATASETS, TYPES, Added { types: file.types, lines: file.lines, digest })
-                .map_err(|error| wrong(error.message().to_owned()))?;
+        check_datasets(&file.datasets, &file.requests).map_err(&wrong)?;
+        let added = Added { types: file.types, lines: file.lines, datasets: file.datasets, digest };
+        let mut extended = Catalogue::assemble_with(DATASETS, TYPES, added)
+            .map_err(|error| wrong(error.message().to_owned()))?;
+        if !file.requests.is_empty() {
+            let requests = Requests::with_user(file.requests);
+            extended.requests = Some(requests.map_err(|error| wrong(error.message().to_owned()))?);
+        }
         let secrets = always_secret(builtin);
         for of in builtin.types() {
             let Some(id) = extended.type_named(&of.name) else { continue };
@@ -133,6 +150,38 @@ impl Catalogue {
             }
         }
         Ok(extended)
+    }
+}
+
+/// Further datasets are JSON that Graph serves, and each is asked by a row that fits it. That no id is
+/// built in is seen when the tables are joined.
+fn check_datasets(datasets: &[Dataset], requests: &[Row]) -> std::result::Result<(), String> {
+    for dataset in datasets {
+        let id = &dataset.id;
+        let title = dataset.title.trim();
+        if id.is_empty() || id.len() > 64 || title.is_empty() || title.chars().any(char::is_control) {
+            return Err("a dataset has no id, a long one, or no title".into());
+        }
+        if dataset.layout != Layout::default() || !dataset.shapes.is_empty() {
+            return Err(format!("dataset `{id}`: a further dataset has records of Graph alone"));
+        }
+        let Some(row) = requests.iter().find(|row| row.id == *id) else {
+            return Err(format!("dataset `{id}` has no row in `requests`"));
+        };
+        if !row.single && dataset.key.is_empty() {
+            return Err(format!("dataset `{id}` is a list and has no `key`"));
+        }
+        if row.window.as_ref().is_some_and(|window| !dataset.time.contains(&window.field)) {
+            return Err(format!("dataset `{id}`: the field of its window is not among `time`"));
+        }
+    }
+    let known = |row: &&Row| {
+        let own = datasets.iter().any(|dataset| dataset.id == row.id);
+        own || Catalogue::builtin().dataset(&row.id).is_some()
+    };
+    match requests.iter().all(|row| known(&row)) {
+        true => Ok(()),
+        false => Err("a row of `requests` has no row in `datasets`".into()),
     }
 }
 
@@ -201,6 +250,58 @@ mod tests {
         let less = with(r#"{"user":{"fields":{"Display Name":"drop"}}}"#).map_err(|e| e.to_string()).unwrap();
         let user = less.record_type(less.root(&Stream::new(Source::Graph, "users")).unwrap());
         assert_eq!(user.field("displayName"), Some(&Field::Drop));
+    }
+
+    /// A file with one dataset and one request; `more` are further members of the request.
+    fn dataset(id: &str, path: &str, more: &str) -> Result<Catalogue> {
+        let text = format!(
+            r#"{{"schema":"entra-bundle/catalogue/1","types":{{"badge":{{"fields":{{"id":"object_id guid","number":"hardware_id"}}}}}},
+                "datasets":[{{"id":"{id}","title":"Badges","group":"objects","record":"badge","key":["id"]}}],
+                "requests":[{{"id":"{id}","version":"beta","path":"{path}","bucket":"other","delegated":"Badge.Read.All",
+                    "application":"Badge.Read.All","role":"r","licence":"free"{more}}}]}}"#
+        );
+        Catalogue::with_user(&text, "mine.json")
+    }
+
+    #[test]
+    fn datasets_of_graph_are_added_under_the_same_checks() {
+        let own = dataset("badges", "/directory/badges", "").map_err(|e| e.to_string()).unwrap();
+        assert_eq!(own.requests().row("badges").unwrap().path, "/directory/badges");
+        assert!(own.requests().row("users").is_some() && own.dataset("badges").is_some());
+        assert!(own.root(&Stream::new(Source::Graph, "badges")).is_some());
+        assert!(Requests::builtin().row("badges").is_none());
+        for (id, path, more, part) in [
+            ("users", "/users", "", "occurs twice"),
+            ("badges", "//evil.example/badges", "", "path is not allowed"),
+            ("badges", "/../beta/badges", "", "path is not allowed"),
+            ("badges", "/badges?$top=1", "", "path is not allowed"),
+            ("badges", "/badges", r#","default":true"#, "default collection"),
+            ("badges", "/badges", r#","prefer":"a\r\nX: y""#, "`prefer`"),
+            ("badges", "/badges", r#","method":"POST""#, "unknown field"),
+            ("badges", "/badges", r#","window":{"field":"at"}"#, "not among `time`"),
+        ] {
+            let error = dataset(id, path, more).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains("mine.json") && error.contains(part), "{id} {path} {more}: {error}");
+        }
+        let text = r#"{"schema":"entra-bundle/catalogue/1","requests":[{"id":"audit_activity_types_2","version":"beta",
+            "path":"/x","bucket":"other","delegated":"A","application":"A","role":"r","licence":"free"}]}"#;
+        assert!(Catalogue::with_user(text, "mine.json").is_err());
+    }
+
+    #[test]
+    fn a_permission_that_can_write_is_no_accident() {
+        let writing = |more: &str| {
+            let text = format!(
+                r#"{{"schema":"entra-bundle/catalogue/1","types":{{"badge":{{"fields":{{"id":"object_id guid"}}}}}},
+                    "datasets":[{{"id":"badges","title":"Badges","group":"objects","record":"badge","key":["id"]}}],
+                    "requests":[{{"id":"badges","version":"beta","path":"/badges","bucket":"other","delegated":"Badge.ReadWrite.All",
+                        "application":"Badge.Read.All","role":"r","licence":"free"{more}}}]}}"#
+            );
+            Catalogue::with_user(&text, "mine.json")
+        };
+        let error = writing("").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("can write"), "{error}");
+        assert!(writing(r#","optIn":true"#).is_ok());
     }
 
     #[test]

@@ -286,6 +286,16 @@ pub struct Input {
     pub scope: ScopeArgs,
     #[command(flatten)]
     pub tenant: Tenant,
+    /// What `--catalogue` names, which is a flag of the command.
+    #[arg(skip)]
+    pub own_catalogue: Option<PathBuf>,
+}
+
+impl Input {
+    /// The catalogue in force: the built-in one, or what `--catalogue` makes of it.
+    pub fn catalogue(&self) -> crate::error::Result<&'static crate::catalogue::Catalogue> {
+        super::policy::catalogue(self.own_catalogue.as_deref())
+    }
 }
 
 /// A time window `[from, to)` in UTC.
@@ -319,7 +329,7 @@ pub struct Sealing {
     /// minimal, balanced, strict, or a policy file that extends one of them.
     #[arg(long, value_name = "PRESET|FILE", default_value = "balanced")]
     pub policy: String,
-    /// A file with further fields: it may add fields to the catalogue and loosens none.
+    /// A file with further fields and datasets: it may add to the catalogue and loosens nothing.
     #[arg(long, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
     /// Incident key. Without it a new one is written to your state folder and its path printed.
@@ -389,6 +399,9 @@ pub struct Collect {
 pub struct Gather {
     #[command(flatten)]
     pub input: Input,
+    /// A file with further datasets of Microsoft Graph and fields; give it to `seal`, too.
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
     #[command(flatten)]
     pub spool: Spool,
 }

@@ -39,7 +39,8 @@ pub fn run(ui: Ui, args: &Collect) -> Result<u8> {
 /// `collect` up to its result, which is not printed.
 pub fn execute(ui: Ui, args: &Collect) -> Result<Finished> {
     let now = Timestamp::now();
-    let resolved = on_premises::resolve(ui, &args.input, &args.spool, window(&args.input, now)?)?;
+    let mut resolved = on_premises::resolve(ui, &args.input, &args.spool, window(&args.input, now)?)?;
+    resolved.input.own_catalogue.clone_from(&args.sealing.catalogue);
     let input = &resolved.input;
     let mut setup = Setup::new(ui, &args.sealing)?;
     let draft = setup.draft(&args.sealing, args.spool.workspace.as_deref(), &input.input)?;
@@ -73,7 +74,8 @@ fn nothing(refused: u64, input: &Input) -> Error {
 /// Runs `gather`.
 pub fn gather(ui: Ui, args: &Gather) -> Result<u8> {
     let now = Timestamp::now();
-    let resolved = on_premises::resolve(ui, &args.input, &args.spool, window(&args.input, now)?)?;
+    let mut resolved = on_premises::resolve(ui, &args.input, &args.spool, window(&args.input, now)?)?;
+    resolved.input.own_catalogue.clone_from(&args.catalogue);
     let input = &resolved.input;
     let mut held = begin(input, &args.spool, now)?;
     let summary = gather_into(ui, &resolved, &mut held)?;
@@ -263,7 +265,7 @@ fn begin(input: &Input, spool: &Spool, now: Timestamp) -> Result<Held> {
     // Checked before a workspace exists.
     LocalFiles::new(input.input.clone(), options(input)?)?;
     if input.tenant.tenant.is_some() {
-        let rows = input.tenant.rows(&input.dataset, &input.without)?;
+        let rows = input.tenant.rows(input.catalogue()?.requests(), &input.dataset, &input.without)?;
         input.tenant.deadline()?;
         input.tenant.check(&rows)?;
     }
@@ -305,7 +307,7 @@ fn header(input: &Input, window: Span, now: Timestamp) -> Result<serde_json::Val
         "resolved": [window.0, window.1, service.0, service.1],
         "scope": input.scope.header(),
         "tenant": input.tenant.header(),
-        "catalogue": crypto::hex(&Catalogue::builtin().digest()),
+        "catalogue": crypto::hex(&input.catalogue()?.digest()),
     }))
 }
 
@@ -376,7 +378,7 @@ fn window_of(held: &Held) -> Span {
 
 fn selection(input: &Input, (from, to): Span) -> Result<Selection> {
     for id in input.dataset.iter().chain(&input.without) {
-        if Catalogue::builtin().dataset(id).is_none() {
+        if input.catalogue()?.dataset(id).is_none() {
             return Err(
                 Error::usage(format!("`{id}` is no dataset")).hint("`entra-bundle datasets` lists them")
             );
@@ -415,7 +417,8 @@ fn gather_into(ui: Ui, resolved: &Resolved, held: &mut Held) -> Result<gather::S
 
 /// Gathers what is wanted of the tenant.
 fn from_tenant(ui: Ui, input: &Input, held: &mut Held, terminal: &Terminal) -> Result<Scope> {
-    let rows = input.tenant.rows(&input.dataset, &input.without)?;
+    let catalogue = input.catalogue()?;
+    let rows = input.tenant.rows(catalogue.requests(), &input.dataset, &input.without)?;
     let graph = input.tenant.graph(ui, &rows)?;
     let claims = graph.sign_in()?;
     let window = service_window_of(held);
@@ -428,13 +431,13 @@ fn from_tenant(ui: Ui, input: &Input, held: &mut Held, terminal: &Terminal) -> R
             }
         }
     }
-    let wanted = tenant::wanted(&rows, &input.tenant.cloud()?.id, &claims, window, &scope);
+    let wanted = tenant::wanted(&rows, catalogue, &input.tenant.cloud()?.id, &claims, window, &scope);
     service::same_datasets(&wanted, &held.workspace)?;
     let run = service::ServiceRun {
         graph: &graph,
         wanted,
         selection: Selection { from: window.0, to: window.1, scope: scope.clone(), ..Selection::default() },
-        catalogue: Catalogue::builtin(),
+        catalogue,
         observer: terminal,
         stop: interrupt::flag(),
         deadline: input.tenant.deadline()?,

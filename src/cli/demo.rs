@@ -81,6 +81,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
                 window: Window { since: None, from: None, to: None },
                 scope: ScopeArgs::default(),
                 tenant: TenantArgs::simulated(&server.address, Accounts::default(), online(&export)?, now),
+                own_catalogue: None,
             },
             spool: Spool { workspace: None, resume: false },
             keep_workspace: false,

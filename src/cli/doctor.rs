@@ -2,7 +2,7 @@
 
 use super::tenant::Tenant;
 use super::ui::{self, Ui};
-use super::{places, plan};
+use super::{places, plan, policy};
 use crate::catalogue::graph::{Licence, Row};
 use crate::error::{Error, Result};
 use crate::gather::plan::{Known, decide};
@@ -13,6 +13,7 @@ use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A sign-in by certificate fails when the clocks differ by more (Microsoft identity platform: five minutes).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -27,6 +28,9 @@ pub struct Doctor {
     /// Only these datasets. Repeatable.
     #[arg(long, value_name = "ID")]
     dataset: Vec<String>,
+    /// A file with further datasets of Microsoft Graph.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -131,7 +135,8 @@ fn service(ui: Ui, args: &Doctor, findings: &mut Vec<Finding>) -> Result<()> {
     if !reached {
         return Ok(());
     }
-    let rows = args.tenant.rows(&args.dataset, &[])?;
+    let catalogue = policy::catalogue(args.catalogue.as_deref())?;
+    let rows = args.tenant.rows(catalogue.requests(), &args.dataset, &[])?;
     let signed = args.tenant.graph(ui, &rows).and_then(|graph| Ok((graph.sign_in()?, graph)));
     let (claims, graph) = match signed {
         Ok(signed) => signed,

@@ -1,5 +1,6 @@
 //! `permissions` and `profiles`: what an application must be allowed to read, and what for.
 
+use super::policy;
 use super::tenant::Tenant;
 use super::ui::{self, Ui};
 use crate::catalogue::permission::{self, Given, Set};
@@ -8,6 +9,7 @@ use crate::error::Result;
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// What is asked about permissions.
 #[derive(Args, Debug)]
@@ -18,6 +20,9 @@ pub struct Permissions {
     /// Only these datasets. Repeatable.
     #[arg(long, value_name = "ID")]
     dataset: Vec<String>,
+    /// A file with further datasets of Microsoft Graph.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
     /// The least for each dataset, or one broad permission where it stands for many.
     #[arg(long, value_enum, default_value_t = Wish::Minimal)]
     set: Wish,
@@ -39,7 +44,8 @@ enum Wish {
 pub fn run(ui: Ui, args: &Permissions) -> Result<u8> {
     let mut tenant = Tenant::default();
     tenant.profile.clone_from(&args.profile);
-    let rows = tenant.rows(&args.dataset, &[])?;
+    let catalogue = policy::catalogue(args.catalogue.as_deref())?;
+    let rows = tenant.rows(catalogue.requests(), &args.dataset, &[])?;
     let given = if args.delegated { Given::Delegated } else { Given::Application };
     let set = match args.set {
         Wish::Minimal => Set::Minimal,

@@ -3,7 +3,7 @@
 use super::args::Window;
 use super::tenant::Tenant;
 use super::ui::{self, Ui};
-use super::when;
+use super::{policy, when};
 use crate::catalogue::graph::{Licence, Row};
 use crate::catalogue::{Catalogue, Group};
 use crate::error::Result;
@@ -17,6 +17,7 @@ use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// What is planned.
 #[derive(Args, Debug)]
@@ -29,6 +30,9 @@ pub struct Plan {
     /// Leave these datasets out. Repeatable.
     #[arg(long, value_name = "ID")]
     without: Vec<String>,
+    /// A file with further datasets of Microsoft Graph.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
     #[command(flatten)]
     window: Window,
     /// A dataset that takes longer has a better way named.
@@ -50,7 +54,8 @@ pub fn run(ui: Ui, args: &Plan) -> Result<u8> {
         (None, None) => None,
     };
     let to = window.to.as_deref().map(|to| when::point(to, now)).transpose()?.unwrap_or(now);
-    let rows = args.tenant.rows(&args.dataset, &args.without)?;
+    let catalogue = policy::catalogue(args.catalogue.as_deref())?;
+    let rows = args.tenant.rows(catalogue.requests(), &args.dataset, &args.without)?;
     let mut known = Known { cloud: args.tenant.cloud()?.id, from, now, ..Known::default() };
     let (mut counts, mut sizes) = (BTreeMap::new(), BTreeMap::new());
     if !args.offline {
@@ -66,14 +71,14 @@ pub fn run(ui: Ui, args: &Plan) -> Result<u8> {
         .iter()
         .zip(&decisions)
         .map(|(row, decision)| {
-            json!({"decision": decision, "group": group(row), "origin": Catalogue::builtin().origin_of(&row.id),
-                "personalData": personal(row), "instead": decision.instead.map(way),
+            json!({"decision": decision, "group": group(catalogue, row), "origin": catalogue.origin_of(&row.id),
+                "personalData": personal(catalogue, row), "instead": decision.instead.map(way),
                 "further": decision.further.iter().copied().map(way).collect::<Vec<_>>()})
         })
         .collect();
     let document =
         json!({"tenantLicence": known.licence, "signedIn": known.claims.is_some(), "datasets": listed});
-    ui.result(&document, &text(&rows, &decisions, &known))?;
+    ui.result(&document, &text(catalogue, &rows, &decisions, &known))?;
     Ok(0)
 }
 
@@ -81,18 +86,18 @@ fn way(route: Route) -> serde_json::Value {
     json!({"route": route, "steps": route.steps()})
 }
 
-fn group(row: &Row) -> Option<Group> {
-    Catalogue::builtin().dataset(&row.id).map(|dataset| dataset.group)
+fn group(catalogue: &Catalogue, row: &Row) -> Option<Group> {
+    catalogue.dataset(&row.id).map(|dataset| dataset.group)
 }
 
 /// The kinds of personal data in a dataset.
-fn personal(row: &Row) -> Vec<&'static str> {
-    let kinds = Catalogue::builtin().kinds_of(&row.id).into_iter();
+fn personal(catalogue: &Catalogue, row: &Row) -> Vec<&'static str> {
+    let kinds = catalogue.kinds_of(&row.id).into_iter();
     let personal = kinds.filter(|kind| matches!(kind.spec().class, Class::Euii | Class::Eupi | Class::Quasi));
     personal.map(|kind| kind.spec().id).collect()
 }
 
-fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
+fn text(catalogue: &Catalogue, rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -111,7 +116,7 @@ fn text(rows: &[&Row], decisions: &[Decision], known: &Known) -> String {
             decision.requests.map_or("unknown".to_owned(), ui::thousands),
             decision.seconds.map_or("unknown".to_owned(), duration),
             decision.estimated_bytes.map_or("unknown".to_owned(), |bytes| format!("~{}", ui::size(bytes))),
-            serde_json::to_value(Catalogue::builtin().origin_of(&row.id))
+            serde_json::to_value(catalogue.origin_of(&row.id))
                 .map_or_else(|_| String::new(), |origin| origin.as_str().unwrap_or_default().to_owned()),
         ]);
     }

@@ -219,8 +219,12 @@ impl Tenant {
 
     /// The datasets that are wanted of the tenant, parents before children. Nothing is asked for that
     /// was not named or is part of the default.
-    pub fn rows(&self, only: &[String], without: &[String]) -> Result<Vec<&'static Row>> {
-        let table = Requests::builtin();
+    pub fn rows(
+        &self,
+        table: &'static Requests,
+        only: &[String],
+        without: &[String],
+    ) -> Result<Vec<&'static Row>> {
         let mut ids: BTreeSet<String> = only.iter().filter(|id| table.row(id).is_some()).cloned().collect();
         for name in &self.profile {
             let profile = match Profile::named(name) {
@@ -420,6 +424,7 @@ fn variable(name: &str) -> Result<Secret> {
 /// person can read it.
 pub fn wanted(
     rows: &[&'static Row],
+    catalogue: &Catalogue,
     cloud: &str,
     claims: &Claims,
     window: (Option<Timestamp>, Option<Timestamp>),
@@ -428,7 +433,7 @@ pub fn wanted(
     let as_application = !claims.is_delegated() && !claims.roles.is_empty();
     rows.iter()
         .map(|row| {
-            let pushed = scope.push(Catalogue::builtin(), row);
+            let pushed = scope.push(catalogue, row);
             let skip = if row.absent.iter().any(|absent| absent == cloud) {
                 Some(Reason::Cloud)
             } else if row.delegated_only && as_application {

@@ -247,3 +247,51 @@ fn another_window_or_scope_is_not_continued() {
         assert!(refused.err.contains("other input or options"), "{}", refused.err);
     }
 }
+
+/// A dataset of the customer's own: another row for an address that the simulated tenant serves.
+const OWN: &str = r#"{"schema": "entra-bundle/catalogue/1",
+    "datasets": [{"id": "our_groups", "title": "Groups, as we ask for them", "group": "objects", "record": "group",
+        "key": ["id"], "columns": [{"name": "target", "paths": ["displayName"], "shown": true}]}],
+    "requests": [{"id": "our_groups", "version": "v1.0", "path": "/groups", "top": 50, "bucket": "directory",
+        "delegated": "Group.Read.All", "application": "Group.Read.All", "role": "member", "licence": "free"}]}"#;
+
+#[test]
+fn datasets_of_a_users_catalogue_are_collected_and_read_like_any_other() {
+    let server = serve(Options::default());
+    let machine = Machine::new();
+    std::fs::write(machine.path("own.json"), OWN).unwrap();
+    let args = ["--dataset", "our_groups", "--catalogue", "own.json"];
+    let done = finish(command(&machine, &server, "collect", &[&args[..], &["--out", "out"]].concat()));
+    assert_eq!(done.code, Some(0), "{}\n{}", done.out, done.err);
+    let bundle = machine.bundle("out").to_str().unwrap().to_owned();
+    let public = machine.path("config/signing.pub.pem").to_str().unwrap().to_owned();
+    machine.ok(&["verify", &bundle, "--public-key", &public]);
+    machine.ok(&["unpack", &bundle, "--to", "case", "--public-key", &public]);
+    let count = |id: &str| {
+        let folder = machine.path("case/data/graph").join(id);
+        let parts = files(&folder);
+        assert!(!parts.is_empty(), "{id}");
+        let lines = parts.iter().filter(|(name, _)| name.ends_with(".jsonl"));
+        lines
+            .map(|(_, bytes)| bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()).count())
+            .sum::<usize>()
+    };
+    assert_eq!(count("our_groups"), count("groups"));
+    // The two ways apart, and a seal that does not know the dataset: nothing of it leaves unseen.
+    let gathered = finish(command(&machine, &server, "gather", &[&args[..], &["--workspace", "w"]].concat()));
+    assert_eq!(gathered.code, Some(0), "{}", gathered.err);
+    machine.ok(&["seal", "--workspace", "w", "--catalogue", "own.json", "--out", "known"]);
+    let unknown = machine.run(&["seal", "--workspace", "w", "--out", "unknown"]);
+    assert_ne!(unknown.code, Some(0), "{}{}", unknown.out, unknown.err);
+    // Another catalogue is another collection.
+    std::fs::write(machine.path("own.json"), OWN.replace("50", "60")).unwrap();
+    let other = finish(command(
+        &machine,
+        &server,
+        "gather",
+        &[&args[..], &["--workspace", "w", "--resume"]].concat(),
+    ));
+    assert!(other.code == Some(2) && other.err.contains("other input or options"), "{}", other.err);
+    let listed = machine.ok(&["permissions", "--dataset", "our_groups", "--catalogue", "own.json"]);
+    assert!(listed.out.contains("our_groups"), "{}", listed.out);
+}
