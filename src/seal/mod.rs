@@ -321,7 +321,7 @@ fn tasks(catalogue: &Catalogue, workspace: &Workspace, part_bytes: u64) -> Resul
                 error::Kind::Unsupported,
                 "the workspace holds a dataset that this version does not know",
             )
-            .hint("seal it with the version that gathered it, or gather again")
+            .hint("give the --catalogue with which it was gathered, or seal it with the version that gathered it")
         })?;
         for slice in 0..size.slices {
             let (layout, order) = (dataset.layout, dataset.order());

@@ -324,7 +324,7 @@ fn what_stays_wrong_is_told_with_its_reason() {
             // Believed only after it was said three times: of the one window, or of each part where the
             // machine is so busy that the answer seems to be late.
             let requests = note.service.as_ref().unwrap().requests;
-            assert!(requests >= 3 && requests <= 24, "{requests}");
+            assert!((3..=24).contains(&requests), "{requests}");
         }
         if reason == Reason::Permission {
             assert_eq!(note.service.as_ref().unwrap().failures.len(), 1);

@@ -282,7 +282,8 @@ fn datasets_of_a_users_catalogue_are_collected_and_read_like_any_other() {
     assert_eq!(gathered.code, Some(0), "{}", gathered.err);
     machine.ok(&["seal", "--workspace", "w", "--catalogue", "own.json", "--out", "known"]);
     let unknown = machine.run(&["seal", "--workspace", "w", "--out", "unknown"]);
-    assert_ne!(unknown.code, Some(0), "{}{}", unknown.out, unknown.err);
+    assert_eq!(unknown.code, Some(16), "{}{}", unknown.out, unknown.err);
+    assert!(unknown.err.contains("--catalogue"), "{}", unknown.err);
     // Another catalogue is another collection.
     std::fs::write(machine.path("own.json"), OWN.replace("50", "60")).unwrap();
     let other = finish(command(
