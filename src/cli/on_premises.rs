@@ -84,7 +84,7 @@ fn live(
         );
         return Ok(());
     };
-    let exports = Exports::new(&places::state()?)?;
+    let exports = Exports::new(ui, &places::state()?)?;
     let query = channels::query(from, to);
     let wanted = channels::wanted(&names);
     ui.note(&format!("exporting {} event logs", wanted.len()));
@@ -100,25 +100,36 @@ fn live(
 /// A folder of this run for exported event logs; it goes when the run ends.
 #[derive(Debug)]
 struct Exports {
+    ui: Ui,
     /// Tells other runs that the folder is in use. Closed before the folder is removed.
-    _lock: File,
-    folder: tempfile::TempDir,
+    lock: Option<File>,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Exports {
     /// A new folder in the state folder; those that killed runs left are removed.
-    fn new(state: &Path) -> Result<Self> {
+    fn new(ui: Ui, state: &Path) -> Result<Self> {
         places::private_folder(state)?;
         remove_stale(state);
         let failed = |e| Error::io("cannot make a folder for exported event logs", e);
         let folder = tempfile::Builder::new().prefix(EXPORTS).tempdir_in(state).map_err(failed)?;
         let lock = File::create(folder.path().join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|e| failed(e.into()))?;
-        Ok(Exports { _lock: lock, folder })
+        Ok(Exports { ui, lock: Some(lock), folder: Some(folder) })
     }
 
     fn path(&self) -> &Path {
-        self.folder.path()
+        self.folder.as_ref().map_or(Path::new(""), tempfile::TempDir::path)
+    }
+}
+
+impl Drop for Exports {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        let path = self.path().display().to_string();
+        if self.folder.take().is_some_and(|folder| folder.close().is_err()) {
+            self.ui.note(&format!("exported event logs are left in {path}: remove the folder"));
+        }
     }
 }
 
@@ -200,9 +211,10 @@ mod tests {
         std::fs::create_dir(&left).unwrap();
         std::fs::write(left.join("lock"), "").unwrap();
         std::fs::write(left.join("Security.evtx"), "x").unwrap();
-        let one = Exports::new(state.path()).unwrap();
+        let quiet = Ui::new(false, true, true);
+        let one = Exports::new(quiet, state.path()).unwrap();
         assert!(!left.exists());
-        let two = Exports::new(state.path()).unwrap();
+        let two = Exports::new(quiet, state.path()).unwrap();
         let path = one.path().to_owned();
         assert!(path.is_dir() && two.path().is_dir());
         drop(one);

@@ -101,7 +101,7 @@ const ARTIFACTS: &[Artifact] = &[
         stream: "powershell/aadc_run_history",
         records: 2,
         times: &["2024-03-06T06:08:09.123Z", "2024-03-06T06:30:00Z"],
-        stays: &["completed-export-errors", "4711"],
+        stays: &["<S N=\"Result\">completed-export-errors</S>", "<I32 N=\"RunNumber\">4711</I32>"],
     },
     Artifact {
         name: "export/runhistory.xml",
@@ -177,6 +177,49 @@ const ARTIFACTS: &[Artifact] = &[
         records: 1,
         times: &[""],
         stays: &["/adfs/ls/", "365"],
+    },
+    // Get-AdfsProperties | ConvertTo-Json
+    Artifact {
+        name: "adfs/ADFSProperties.json",
+        written: Written::Plain,
+        text: "{\"AcceptableIdentifiers\":[],\"AutoCertificateRollover\":true,\"CertificateDuration\":365,\
+            \"FederationPassiveAddress\":\"/adfs/ls/\",\"HostName\":\"srv-sync01.contoso.com\",\"LastPublishedPolicyCheckSuccessful\":true}",
+        stream: "onprem/adfs_config",
+        records: 1,
+        times: &[],
+        stays: &["/adfs/ls/", "AutoCertificateRollover"],
+    },
+    // Get-AdfsEndpoint | Export-Csv
+    Artifact {
+        name: "adfs/ADFSEnabledEndpoints.csv",
+        written: Written::Plain,
+        text: "\"ClientCredentialType\",\"Enabled\",\"FullUrl\",\"Proxy\",\"Protocol\",\"SecurityMode\",\"AddressPath\",\"Version\"\n\
+            \"Anonymous\",\"True\",\"https://srv-sync01.contoso.com/adfs/ls/\",\"True\",\"SAML 2.0/WS-Federation\",\"Transport\",\"/adfs/ls/\",\"default\"\n",
+        stream: "onprem/adfs_config",
+        records: 1,
+        times: &[],
+        stays: &["SAML 2.0/WS-Federation", "Anonymous"],
+    },
+    Artifact {
+        name: "Microsoft Azure AD Connect Provisioning Agent/AADConnectProvisioningAgent.exe.config",
+        written: Written::Plain,
+        text: "<?xml version=\"1.0\" encoding=\"utf-8\" ?>\n<configuration>\n <!-- AADConnectProvisioningAgent -->\n\
+            <system.net><defaultProxy enabled=\"true\"><proxy proxyaddress=\"http://srv-sync01.contoso.com:8080\" bypassonlocal=\"true\"/></defaultProxy></system.net>\n\
+            <appSettings><add key=\"ProvisioningAgentTrace\" value=\"true\"/></appSettings>\n</configuration>\n",
+        stream: "onprem/cloudsync_agent_config",
+        records: 1,
+        times: &[""],
+        stays: &["bypassonlocal=\"true\"", "8080", "key=\"ProvisioningAgentTrace\" value=\"true\""],
+    },
+    Artifact {
+        name: "AADConnect/PersistedState.xml",
+        written: Written::Wide,
+        text: "<?xml version=\"1.0\" encoding=\"utf-16\"?>\n<PersistedStateContainer><Elements><PersistedStateElement>\
+            <Key>IAadConfigurationContext.AzureADUsername</Key><Value>pat.lee@contoso.com</Value></PersistedStateElement></Elements></PersistedStateContainer>\n",
+        stream: "onprem/aadc_persisted_state",
+        records: 1,
+        times: &[""],
+        stays: &["AzureADUsername"],
     },
     Artifact {
         name: "adfs/apps/portal.xml",

@@ -5,6 +5,8 @@
 //! "Channel","Computer","UserID","EventData":{…},"UserData":{…}}`; absent members are left out.
 //! A chunk is held at a time. A damaged chunk or record is a fault; the others are read.
 
+mod flat;
+
 use super::Options;
 use super::archive::{Blob, ReadSeek};
 use super::flow::{Records, Step};
@@ -13,9 +15,10 @@ use crate::catalogue::{Source, Stream};
 use crate::event::Reason;
 use crate::record::{Form, Raw};
 use ::evtx::{EvtxChunkData, EvtxParser, IntoIterChunks, ParserSettings};
-use serde_json::{Map, Value};
-use std::collections::VecDeque;
+use memchr::memmem;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes in front of the first chunk.
@@ -31,8 +34,7 @@ pub struct Events {
     queue: VecDeque<Step>,
     passed: u64,
     number: u64,
-    /// Dataset of the event before, for one that lost its channel.
-    last: Option<Stream>,
+    datasets: Datasets,
 }
 
 impl Events {
@@ -49,7 +51,7 @@ impl Events {
             queue: VecDeque::new(),
             passed: 0,
             number: 0,
-            last: None,
+            datasets: Datasets::default(),
         })
     }
 
@@ -62,27 +64,20 @@ impl Events {
         };
         for record in chunk.iter() {
             self.number += 1;
-            let value = record.and_then(|record| record.into_json_value());
-            let event = value.ok().and_then(|record| event(record.data));
-            let step =
-                match event.and_then(|event| Some((self.stream(&event), serde_json::to_vec(&event).ok()?))) {
-                    None => damaged(self.number),
-                    Some((_, json)) if json.len() > self.max_record => {
-                        Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
-                    }
-                    Some((stream, json)) => Step::Record(stream, Raw::new(json, Form::Json)),
-                };
+            let rendered = record.and_then(|record| record.into_json_bytes());
+            let event = rendered.ok().and_then(|record| flat::event(&record.data));
+            let step = match event {
+                None => damaged(self.number),
+                Some(event) if event.json.len() > self.max_record => {
+                    Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
+                }
+                Some(event) => {
+                    let stream = self.datasets.of(&event);
+                    Step::Record(stream, Raw::new(event.json, Form::Json))
+                }
+            };
             self.queue.push_back(step);
         }
-    }
-}
-
-impl Events {
-    fn stream(&mut self, event: &Map<String, Value>) -> Stream {
-        let lost = !event.contains_key("Channel") && !event.contains_key("Provider");
-        let stream = self.last.take().filter(|_| lost).unwrap_or_else(|| stream(event));
-        self.last = Some(stream.clone());
-        stream
     }
 }
 
@@ -111,87 +106,65 @@ impl Records for Events {
     }
 }
 
-/// The dataset of an event.
-fn stream(event: &Map<String, Value>) -> Stream {
-    let text = |name: &str| match event.get(name)? {
-        Value::String(text) => Some(text.to_ascii_lowercase()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let (channel, provider, id) = (text("Channel"), text("Provider"), text("EventID"));
-    let rules = Rules::builtin();
-    let path = event.get("EventData").and_then(|data| data.get("ProcessName")?.as_str());
-    if channel.as_deref() == Some("security")
-        && let Some(dataset) = path.and_then(|path| identify::process(rules, &path.to_ascii_lowercase()))
-    {
-        return Stream::new(Source::OnPrem, dataset);
-    }
-    let dataset = identify::windows(rules, channel.as_deref(), provider.as_deref(), id.as_deref());
-    Stream::new(Source::OnPrem, dataset)
+/// The datasets of events; channels, providers and ids that were seen are remembered.
+#[derive(Default)]
+struct Datasets {
+    seen: HashMap<Vec<u8>, Stream>,
+    /// Of the event before, for one that lost its channel.
+    last: Option<Stream>,
+    key: Vec<u8>,
 }
 
-/// Flattens what the parser gives.
-fn event(value: Value) -> Option<Map<String, Value>> {
-    let Value::Object(mut root) = value else { return None };
-    let Some(Value::Object(mut parts)) = root.remove("Event") else { return None };
-    let Some(Value::Object(mut system)) = parts.remove("System") else { return None };
-    let mut event = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value.filter(|value| !value.is_null()) {
-            event.insert(name.to_owned(), value);
+/// Combinations that are remembered: a hostile log may have any number.
+const REMEMBERED: usize = 4096;
+
+impl Datasets {
+    fn of(&mut self, event: &flat::Event) -> Stream {
+        if event.channel.is_none()
+            && event.provider.is_none()
+            && let Some(last) = &self.last
+        {
+            return last.clone();
         }
-    };
-    put("TimeCreated", attribute(&mut system, "TimeCreated", "SystemTime"));
-    put("Provider", attribute(&mut system, "Provider", "Name"));
-    put("ProviderGuid", attribute(&mut system, "Provider", "Guid"));
-    put("EventSourceName", attribute(&mut system, "Provider", "EventSourceName"));
-    put("Qualifiers", attribute(&mut system, "EventID", "Qualifiers"));
-    put("ActivityID", attribute(&mut system, "Correlation", "ActivityID"));
-    put("RelatedActivityID", attribute(&mut system, "Correlation", "RelatedActivityID"));
-    put("ProcessID", attribute(&mut system, "Execution", "ProcessID"));
-    put("ThreadID", attribute(&mut system, "Execution", "ThreadID"));
-    put("UserID", attribute(&mut system, "Security", "UserID"));
-    for name in
-        ["EventID", "Version", "Level", "Task", "Opcode", "Keywords", "EventRecordID", "Channel", "Computer"]
-    {
-        put(name, system.remove(name).map(plain));
-    }
-    for (name, mut value) in parts {
-        if name.starts_with('#') {
-            continue;
+        let text =
+            |at: &Option<Range<usize>>| at.clone().and_then(|at| event.json.get(at)).unwrap_or_default();
+        let (channel, provider, id) = (text(&event.channel), text(&event.provider), text(&event.id));
+        if channel == b"\"Security\""
+            && let Some(dataset) = process(&event.json)
+        {
+            return self.last.insert(Stream::new(Source::OnPrem, dataset)).clone();
         }
-        without_attributes(&mut value);
-        put(&name, Some(value));
-    }
-    Some(event)
-}
-
-fn attribute(system: &mut Map<String, Value>, element: &str, name: &str) -> Option<Value> {
-    system.get_mut(element)?.get_mut("#attributes")?.as_object_mut()?.remove(name)
-}
-
-/// The text of an element that also had attributes.
-fn plain(value: Value) -> Value {
-    match value {
-        Value::Object(mut object) => object.remove("#text").unwrap_or(Value::Null),
-        other => other,
-    }
-}
-
-/// Drops the attributes of data elements (namespaces) and turns `{"#text": x}` into `x`.
-fn without_attributes(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            object.remove("#attributes");
-            object.values_mut().for_each(without_attributes);
-            if object.len() == 1
-                && let Some(text) = object.remove("#text")
-            {
-                *value = text;
-            }
+        self.key.clear();
+        for part in [channel, provider, id] {
+            self.key.extend_from_slice(part);
+            self.key.push(0);
         }
-        Value::Array(values) => values.iter_mut().for_each(without_attributes),
-        _ => {}
+        if let Some(known) = self.seen.get(&self.key) {
+            return self.last.insert(known.clone()).clone();
+        }
+        let [channel, provider, id] = [channel, provider, id].map(plain);
+        let rules = Rules::builtin();
+        let dataset = identify::windows(rules, channel.as_deref(), provider.as_deref(), id.as_deref());
+        let stream = Stream::new(Source::OnPrem, dataset);
+        if self.seen.len() < REMEMBERED {
+            self.seen.insert(self.key.clone(), stream.clone());
+        }
+        self.last.insert(stream).clone()
+    }
+}
+
+/// The dataset of the program that an event of the Security log names.
+fn process(json: &[u8]) -> Option<&'static str> {
+    const NAME: &[u8] = b"\"ProcessName\":";
+    let value = json.get(memmem::find(json, NAME)? + NAME.len()..)?;
+    identify::process(Rules::builtin(), &plain(flat::string(value)?)?)
+}
+
+/// A JSON string or number as text in lower case.
+fn plain(json: &[u8]) -> Option<String> {
+    match json.first()? {
+        b'"' => Some(serde_json::from_slice::<String>(json).ok()?.to_ascii_lowercase()),
+        _ => Some(std::str::from_utf8(json).ok()?.to_owned()),
     }
 }
 
@@ -215,18 +188,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_envelope_is_flattened() {
-        let value = serde_json::json!({"Event": {"#attributes": {"xmlns": "x"},
-            "System": {"Provider": {"#attributes": {"Name": "P", "Guid": "G"}},
-                "EventID": {"#attributes": {"Qualifiers": 1}, "#text": 4624}, "Level": 0,
-                "TimeCreated": {"#attributes": {"SystemTime": "t"}}, "Channel": "Security",
-                "Security": {"#attributes": {"UserID": "S-1"}}, "Correlation": null},
-            "EventData": {"#attributes": {"Name": "n"}, "A": "1", "Data": {"#text": ["x", "y"]}}}});
-        let event = event(value).unwrap();
-        let expected = serde_json::json!({"TimeCreated": "t", "Provider": "P", "ProviderGuid": "G",
-            "Qualifiers": 1, "UserID": "S-1", "EventID": 4624, "Level": 0, "Channel": "Security",
-            "EventData": {"Data": ["x", "y"], "A": "1"}});
-        assert_eq!(Value::Object(event.clone()), expected);
-        assert_eq!(stream(&event).dataset, "windows_events");
+    fn datasets_follow_channel_provider_and_program() {
+        let mut datasets = Datasets::default();
+        let mut of = |json: &str| datasets.of(&flat::event(json.as_bytes()).unwrap()).dataset;
+        let event =
+            |system: &str, data: &str| format!(r#"{{"Event":{{"System":{{{system}}},"EventData":{data}}}}}"#);
+        let security = r#""Channel":"Security","EventID":4625"#;
+        let agent = r#"{"ProcessName":"C:\\Program Files\\x\\AzureADConnectAuthenticationAgentService.exe"}"#;
+        assert_eq!(of(&event(security, "null")), "windows_events");
+        assert_eq!(of(&event(security, agent)), "pta_security_events");
+        assert_eq!(of(&event(r#""Channel":"Security","EventID":6273"#, "null")), "nps_mfa_extension");
+        assert_eq!(
+            of(&event(
+                r##""Channel":"AD FS/Admin","EventID":{"#attributes":{"Qualifiers":0},"#text":364}"##,
+                "null"
+            )),
+            "adfs_admin"
+        );
+        // Lost: as the one before.
+        assert_eq!(of(&event(r#""EventID":1"#, "null")), "adfs_admin");
+        assert_eq!(
+            of(&event(r##""Provider":{"#attributes":{"Name":"ADSync"}},"Channel":"Application""##, "null")),
+            "aadc_eventlog_application"
+        );
     }
 }
