@@ -3,7 +3,7 @@
 //! `{"TimeCreated","Provider","ProviderGuid","EventID","Qualifiers","Version","Level","Task",
 //! "Opcode","Keywords","EventRecordID","ActivityID","RelatedActivityID","ProcessID","ThreadID",
 //! "Channel","Computer","UserID","EventData":{…},"UserData":{…}}`; absent members are left out.
-//! A chunk is held at a time. A damaged chunk or record is a fault; the others are read.
+//! A few chunks are held at a time. A damaged chunk or record is a fault; the others are read.
 
 mod flat;
 
@@ -11,10 +11,11 @@ use super::Options;
 use super::archive::{Blob, ReadSeek};
 use super::flow::{Records, Step};
 use super::identify::{self, Rules};
+use super::{scan, sniff, window};
 use crate::catalogue::{Source, Stream};
 use crate::event::Reason;
 use crate::record::{Form, Raw};
-use ::evtx::{EvtxChunkData, EvtxParser, IntoIterChunks, ParserSettings};
+use ::evtx::{EvtxChunkData, EvtxParser, ParserSettings};
 use memchr::memmem;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -26,59 +27,126 @@ const HEADER: u64 = 4096;
 /// Bytes of a chunk.
 const CHUNK: u64 = 64 * 1024;
 
+/// Chunks that are read together: what the parser learns of one serves the others.
+const BATCH: u64 = 16;
+
 /// The reader of an event log.
 pub struct Events {
-    chunks: IntoIterChunks<Held>,
-    settings: Arc<ParserSettings>,
+    log: Held,
+    settings: ParserSettings,
     max_record: usize,
     queue: VecDeque<Step>,
+    /// Bytes of chunks that were read.
     passed: u64,
     number: u64,
+    flattener: flat::Flattener,
     datasets: Datasets,
+    ended: bool,
 }
 
 impl Events {
     /// A reader of `blob`; in an archive the log is held in memory, within the limit.
     pub fn new(blob: &Blob, options: &Options<'_>) -> Result<Self, Reason> {
-        let settings = ParserSettings::new().num_threads(1);
-        let held = Held(blob.seekable(options.limits.in_memory)?);
-        let parser = EvtxParser::from_read_seek(held).map_err(|_| Reason::Damaged)?;
-        let chunks = parser.with_configuration(settings.clone()).into_chunks();
+        let mut log = Held(blob.seekable(options.limits.in_memory)?);
+        log.read_exact(&mut [0; HEADER as usize]).map_err(|_| Reason::Damaged)?;
         Ok(Events {
-            chunks,
-            settings: Arc::new(settings),
+            log,
+            settings: ParserSettings::new().num_threads(1),
             max_record: options.max_record,
             queue: VecDeque::new(),
             passed: 0,
             number: 0,
+            flattener: flat::Flattener::new(),
             datasets: Datasets::default(),
+            ended: false,
         })
     }
 
-    fn chunk(&mut self, mut data: EvtxChunkData) {
-        let offset = data.number.map(|number| HEADER + number * CHUNK);
-        let damaged = |number| Step::fault(Reason::Damaged, Some(number), offset);
-        let mut chunk = match data.parse(Arc::clone(&self.settings)) {
-            Ok(chunk) => chunk,
-            Err(_) => return self.queue.push_back(Step::fault(Reason::Damaged, None, offset)),
-        };
-        for record in chunk.iter() {
-            self.number += 1;
-            let rendered = record.and_then(|record| record.into_json_bytes());
-            let event = rendered.ok().and_then(|record| flat::event(&record.data));
-            let step = match event {
-                None => damaged(self.number),
-                Some(event) if event.json.len() > self.max_record => {
-                    Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
+    fn refill(&mut self) {
+        let mut log = header();
+        let read = (&mut self.log).take(BATCH * CHUNK).read_to_end(&mut log);
+        self.ended = read.is_err() || log.len() < (HEADER + BATCH * CHUNK) as usize;
+        let whole = (log.len() - HEADER as usize) / CHUNK as usize * CHUNK as usize + HEADER as usize;
+        let tail = log.split_off(whole);
+        match self.together(&log) {
+            Some(events) => events.into_iter().for_each(|event| self.push(Some(event), None)),
+            None => {
+                for (number, chunk) in
+                    (0..).zip(log.get(HEADER as usize..).unwrap_or_default().chunks(CHUNK as usize))
+                {
+                    self.chunk(chunk, HEADER + self.passed + number * CHUNK);
                 }
-                Some(event) => {
-                    let stream = self.datasets.of(&event);
-                    Step::Record(stream, Raw::new(event.json, Form::Json))
-                }
-            };
-            self.queue.push_back(step);
+            }
+        }
+        self.passed += whole as u64 - HEADER;
+        let place = Some(HEADER + self.passed);
+        match read {
+            Err(error) => self.queue.push_back(Step::fault(window::reason(&error), None, place)),
+            // The file ends inside a chunk.
+            Ok(_) if tail.iter().any(|byte| *byte != 0) => {
+                self.queue.push_back(Step::fault(Reason::Damaged, None, place));
+            }
+            Ok(_) => {}
         }
     }
+
+    /// The events of several chunks behind a header; `None` if any is damaged, then each is looked at alone.
+    fn together(&mut self, log: &[u8]) -> Option<Vec<flat::Event>> {
+        let parser = EvtxParser::from_read_seek(io::Cursor::new(log)).ok()?;
+        let mut parser = parser.with_configuration(self.settings.clone());
+        let records = parser.records_json_bytes();
+        records.map(|record| self.flattener.event(&record.ok()?.data)).collect()
+    }
+
+    /// The events of one chunk, which begins at `offset` of the file.
+    fn chunk(&mut self, chunk: &[u8], offset: u64) {
+        // A log may have room that was not used yet.
+        if chunk.iter().all(|byte| *byte == 0) {
+            return;
+        }
+        let damaged = |_| Step::fault(Reason::Damaged, None, Some(offset));
+        let mut data = match EvtxChunkData::new(chunk.to_vec(), false) {
+            Ok(data) => data,
+            Err(error) => return self.queue.push_back(damaged(error)),
+        };
+        let mut chunk = match data.parse(Arc::new(self.settings.clone())) {
+            Ok(chunk) => chunk,
+            Err(error) => return self.queue.push_back(damaged(error)),
+        };
+        for record in chunk.iter() {
+            let rendered = record.and_then(|record| record.into_json_bytes());
+            let event = rendered.ok().and_then(|record| self.flattener.event(&record.data));
+            self.push(event, Some(offset));
+        }
+    }
+
+    fn push(&mut self, event: Option<flat::Event>, offset: Option<u64>) {
+        self.number += 1;
+        self.queue.push_back(match event {
+            None => Step::fault(Reason::Damaged, Some(self.number), offset),
+            Some(event) if event.json.len() > self.max_record => {
+                Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
+            }
+            Some(event) if scan::too_deep(&event.json) => {
+                Step::fault(Reason::NestedTooDeep, Some(self.number), offset)
+            }
+            Some(event) => {
+                debug_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&event.json).is_ok());
+                let stream = self.datasets.of(&event);
+                Step::Record(stream, Raw::new(event.json, Form::Json))
+            }
+        });
+    }
+}
+
+/// A file header of version 3.1 (MS-EVEN6, "Event Log File Header"): that of the file may be damaged.
+fn header() -> Vec<u8> {
+    let mut header = Vec::with_capacity((HEADER + BATCH * CHUNK) as usize);
+    header.extend_from_slice(sniff::EVTX);
+    header.resize(HEADER as usize, 0);
+    // Size of the header's fields, minor and major version, size of the header.
+    header.splice(32..42, [128, 0, 0, 0, 1, 0, 3, 0, 0, 0x10]);
+    header
 }
 
 impl Records for Events {
@@ -86,14 +154,10 @@ impl Records for Events {
         if let Some(step) = self.queue.pop_front() {
             return Some(step);
         }
-        let chunk = self.chunks.next()?;
-        self.passed += CHUNK;
-        match chunk {
-            Ok(chunk) => self.chunk(chunk),
-            Err(_) => {
-                self.queue.push_back(Step::fault(Reason::Damaged, None, Some(self.passed - CHUNK + HEADER)))
-            }
+        if self.ended {
+            return None;
         }
+        self.refill();
         Some(Step::Passed)
     }
 
@@ -109,9 +173,10 @@ impl Records for Events {
 /// The datasets of events; channels, providers and ids that were seen are remembered.
 #[derive(Default)]
 struct Datasets {
-    seen: HashMap<Vec<u8>, Stream>,
+    streams: Vec<Stream>,
+    seen: HashMap<Vec<u8>, usize, foldhash::fast::RandomState>,
     /// Of the event before, for one that lost its channel.
-    last: Option<Stream>,
+    last: Option<usize>,
     key: Vec<u8>,
 }
 
@@ -120,19 +185,23 @@ const REMEMBERED: usize = 4096;
 
 impl Datasets {
     fn of(&mut self, event: &flat::Event) -> Stream {
-        if event.channel.is_none()
-            && event.provider.is_none()
-            && let Some(last) = &self.last
-        {
-            return last.clone();
-        }
+        let lost = event.channel.is_none() && event.provider.is_none();
+        let at = match self.last.filter(|_| lost) {
+            Some(last) => last,
+            None => self.judge(event),
+        };
+        self.last = Some(at);
+        self.streams[at].clone()
+    }
+
+    fn judge(&mut self, event: &flat::Event) -> usize {
         let text =
             |at: &Option<Range<usize>>| at.clone().and_then(|at| event.json.get(at)).unwrap_or_default();
         let (channel, provider, id) = (text(&event.channel), text(&event.provider), text(&event.id));
         if channel == b"\"Security\""
             && let Some(dataset) = process(&event.json)
         {
-            return self.last.insert(Stream::new(Source::OnPrem, dataset)).clone();
+            return self.stream(dataset);
         }
         self.key.clear();
         for part in [channel, provider, id] {
@@ -140,16 +209,25 @@ impl Datasets {
             self.key.push(0);
         }
         if let Some(known) = self.seen.get(&self.key) {
-            return self.last.insert(known.clone()).clone();
+            return *known;
         }
         let [channel, provider, id] = [channel, provider, id].map(plain);
         let rules = Rules::builtin();
         let dataset = identify::windows(rules, channel.as_deref(), provider.as_deref(), id.as_deref());
-        let stream = Stream::new(Source::OnPrem, dataset);
+        let at = self.stream(dataset);
         if self.seen.len() < REMEMBERED {
-            self.seen.insert(self.key.clone(), stream.clone());
+            self.seen.insert(self.key.clone(), at);
         }
-        self.last.insert(stream).clone()
+        at
+    }
+
+    /// Number of the stream of a dataset; there are few.
+    fn stream(&mut self, dataset: &str) -> usize {
+        let known = self.streams.iter().position(|stream| stream.dataset == dataset);
+        known.unwrap_or_else(|| {
+            self.streams.push(Stream::new(Source::OnPrem, dataset));
+            self.streams.len() - 1
+        })
     }
 }
 
@@ -190,7 +268,8 @@ mod tests {
     #[test]
     fn datasets_follow_channel_provider_and_program() {
         let mut datasets = Datasets::default();
-        let mut of = |json: &str| datasets.of(&flat::event(json.as_bytes()).unwrap()).dataset;
+        let mut of =
+            |json: &str| datasets.of(&flat::Flattener::new().event(json.as_bytes()).unwrap()).dataset;
         let event =
             |system: &str, data: &str| format!(r#"{{"Event":{{"System":{{{system}}},"EventData":{data}}}}}"#);
         let security = r#""Channel":"Security","EventID":4625"#;

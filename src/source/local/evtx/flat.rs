@@ -1,7 +1,8 @@
 //! The JSON that the `evtx` crate renders, brought into our shape in one pass over the text: nothing is
 //! built, what stays is copied in long runs.
 
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Deepest nesting of the data of an event.
@@ -18,28 +19,89 @@ pub(super) struct Event {
     pub id: Option<Range<usize>>,
 }
 
-/// Flattens `{"Event":{"System":{…},"EventData":{…}}}`; `None` if it is something else.
-pub(super) fn event(json: &[u8]) -> Option<Event> {
-    std::str::from_utf8(json).ok()?;
-    let mut text = Text { json, at: 0 };
-    let mut out = Event { json: Vec::with_capacity(json.len()), ..Event::default() };
-    out.json.push(b'{');
-    let mut system = false;
-    text.members(|text, name| match name {
-        b"\"Event\"" => text.members(|text, name| match name {
-            b"\"System\"" => {
-                system = true;
-                out.system(text)
-            }
-            b"\"#attributes\"" => text.skip().map(drop),
-            _ if name.starts_with(b"\"#") => text.skip().map(drop),
-            _ => out.data(text, name),
-        }),
-        _ => text.skip().map(drop),
-    })?;
-    out.json.push(b'}');
-    (system && text.at == json.len()).then_some(out)
+/// Shapes that are remembered: a hostile log may have any number.
+const REMEMBERED: usize = 512;
+/// Bytes in which the time of an event is looked for.
+const FRONT: usize = 2048;
+
+/// Flattens events. What stands in front of the time (provider, id, level, task …) repeats from event to
+/// event: its outcome is remembered by its bytes.
+pub(super) struct Flattener {
+    shapes: HashMap<Box<[u8]>, Shape, foldhash::fast::RandomState>,
+    time: memmem::Finder<'static>,
+    marker: memmem::Finder<'static>,
 }
+
+/// What became of the front of an event.
+struct Shape {
+    json: Box<[u8]>,
+    provider: Option<Range<usize>>,
+    id: Option<Range<usize>>,
+}
+
+impl Flattener {
+    /// One that has seen nothing.
+    pub fn new() -> Self {
+        Flattener {
+            shapes: HashMap::default(),
+            time: memmem::Finder::new(b"\"TimeCreated\":{\"#attributes\":{\"SystemTime\":"),
+            marker: memmem::Finder::new(b"\"#"),
+        }
+    }
+
+    /// Flattens `{"Event":{"System":{…},"EventData":{…}}}`; `None` if it is something else.
+    pub fn event(&mut self, json: &[u8]) -> Option<Event> {
+        std::str::from_utf8(json).ok()?;
+        // Control characters are escaped, and compact JSON has no white space outside strings.
+        if json.iter().fold(false, |any, byte| any | (*byte < 0x20)) {
+            return None;
+        }
+        let mut text = Text { json, at: 0 };
+        let mut out = Event { json: Vec::with_capacity(json.len()), ..Event::default() };
+        let front = self.time.find(json.get(..FRONT).unwrap_or(json)).and_then(|at| json.get(..at));
+        match front.and_then(|front| Some((front.len(), self.shapes.get(front)?))) {
+            Some((at, shape)) => {
+                // The same bytes lead to the same place: inside System, in front of a member.
+                out.json.extend_from_slice(&shape.json);
+                (out.provider, out.id) = (shape.provider.clone(), shape.id.clone());
+                text.at = at;
+                text.more_members(&mut |text, name| out.system(text, name, None))?;
+                if text.next()? == b',' {
+                    text.more_members(&mut |text, name| out.part(text, name, &mut true, &self.marker, None))?;
+                }
+                if text.next()? != b'}' {
+                    return None;
+                }
+            }
+            None => {
+                out.json.push(b'{');
+                let (mut seen, mut mark) = (false, None);
+                text.members(|text, name| match name {
+                    b"\"Event\"" => text
+                        .members(|text, name| out.part(text, name, &mut seen, &self.marker, Some(&mut mark))),
+                    _ => text.skip().map(drop),
+                })?;
+                if !seen {
+                    return None;
+                }
+                if let (Some(front), Some((at, length))) = (front, mark)
+                    && at == front.len()
+                    && self.shapes.len() < REMEMBERED
+                {
+                    let within = |at: &Option<Range<usize>>| at.clone().filter(|at| at.end <= length);
+                    let (provider, id) = (within(&out.provider), within(&out.id));
+                    let shape = Shape { json: out.json.get(..length)?.into(), provider, id };
+                    self.shapes.insert(front.into(), shape);
+                }
+            }
+        }
+        out.json.push(b'}');
+        (text.at == json.len()).then_some(out)
+    }
+}
+
+/// Where the time of an event begins in the input, and how long the output was then.
+type Mark = Option<(usize, usize)>;
 
 /// The JSON string that begins `json`, with its quotes.
 pub(super) fn string(json: &[u8]) -> Option<&[u8]> {
@@ -47,8 +109,27 @@ pub(super) fn string(json: &[u8]) -> Option<&[u8]> {
 }
 
 impl Event {
-    fn system(&mut self, text: &mut Text<'_>) -> Option<()> {
-        text.members(|text, element| match element {
+    /// A member of the event: its system part, attributes, or its data.
+    fn part(
+        &mut self,
+        text: &mut Text<'_>,
+        name: &[u8],
+        seen: &mut bool,
+        marker: &memmem::Finder<'_>,
+        mut mark: Option<&mut Mark>,
+    ) -> Option<()> {
+        match name {
+            b"\"System\"" => {
+                *seen = true;
+                text.members(|text, name| self.system(text, name, mark.as_deref_mut()))
+            }
+            _ if name.starts_with(b"\"#") => text.skip().map(drop),
+            _ => self.data(text, name, marker),
+        }
+    }
+
+    fn system(&mut self, text: &mut Text<'_>, element: &[u8], mark: Option<&mut Mark>) -> Option<()> {
+        match element {
             b"\"Provider\"" => text
                 .attributes(|name, value| match name {
                     b"\"Name\"" => self.provider = self.put(b"\"Provider\"", value),
@@ -66,7 +147,12 @@ impl Event {
                 self.id = self.put(element, id);
                 Some(())
             }
-            b"\"TimeCreated\"" => self.take(text, &[(b"\"SystemTime\"", b"\"TimeCreated\"")]),
+            b"\"TimeCreated\"" => {
+                if let Some(mark) = mark {
+                    *mark = Some((text.at.checked_sub(element.len() + 1)?, self.json.len()));
+                }
+                self.take(text, &[(b"\"SystemTime\"", b"\"TimeCreated\"")])
+            }
             b"\"Correlation\"" => self.take(
                 text,
                 &[
@@ -90,7 +176,7 @@ impl Event {
                 Some(())
             }
             _ => text.skip().map(drop),
-        })
+        }
     }
 
     /// Takes attributes of an element under names of our own.
@@ -123,11 +209,17 @@ impl Event {
     }
 
     /// Adds the data of an event without the attributes of its elements.
-    fn data(&mut self, text: &mut Text<'_>, name: &[u8]) -> Option<()> {
-        if text.rest().starts_with(b"null") {
+    fn data(&mut self, text: &mut Text<'_>, name: &[u8], marker: &memmem::Finder<'_>) -> Option<()> {
+        let rest = text.rest();
+        if rest.starts_with(b"null") {
             return text.skip().map(drop);
         }
         self.name(name);
+        if marker.find(rest).is_none() {
+            // Nothing of it is marked: it stays as it is.
+            self.json.extend_from_slice(text.skip()?);
+            return Some(());
+        }
         text.copy(&mut self.json, 0)
     }
 }
@@ -157,10 +249,19 @@ impl<'j> Text<'j> {
         self.expect(b'"')?;
         loop {
             self.at += memchr2(b'"', b'\\', self.rest())?;
-            let quote = self.byte()? == b'"';
-            self.at += if quote { 1 } else { 2 };
-            if quote {
+            if self.next()? == b'"' {
                 return self.json.get(start..self.at);
+            }
+            match self.next()? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                b'u' => {
+                    let digits = self.json.get(self.at..self.at + 4)?;
+                    if !digits.iter().all(u8::is_ascii_hexdigit) {
+                        return None;
+                    }
+                    self.at += 4;
+                }
+                _ => return None,
             }
         }
     }
@@ -172,18 +273,27 @@ impl<'j> Text<'j> {
             self.at += 1;
             return Some(());
         }
+        self.more_members(&mut each)
+    }
+
+    /// As [`Text::members`], from a member on.
+    fn more_members(&mut self, each: &mut impl FnMut(&mut Self, &'j [u8]) -> Option<()>) -> Option<()> {
         loop {
             let name = self.string()?;
             self.expect(b':')?;
             each(self, name)?;
-            let byte = self.byte()?;
-            self.at += 1;
-            match byte {
+            match self.next()? {
                 b',' => {}
                 b'}' => return Some(()),
                 _ => return None,
             }
         }
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.byte()?;
+        self.at += 1;
+        Some(byte)
     }
 
     /// Gives the attributes of the element here to `each`; the value is its text, empty if it has none.
@@ -206,27 +316,36 @@ impl<'j> Text<'j> {
         Some(own)
     }
 
-    /// Passes the value here.
+    /// Passes the value here, if it is JSON.
     fn skip(&mut self) -> Option<&'j [u8]> {
         let start = self.at;
-        let mut depth = 0usize;
-        loop {
-            match self.byte()? {
-                b'"' => drop(self.string()?),
-                b'{' | b'[' => {
-                    depth += 1;
+        self.check(0)?;
+        self.json.get(start..self.at)
+    }
+
+    fn check(&mut self, depth: usize) -> Option<()> {
+        if depth > DEEPEST {
+            return None;
+        }
+        match self.byte()? {
+            b'"' => self.string().map(drop),
+            b'{' => self.members(|text, _| text.check(depth + 1)),
+            b'[' => {
+                self.at += 1;
+                if self.byte()? == b']' {
                     self.at += 1;
+                    return Some(());
                 }
-                b'}' | b']' => {
-                    depth = depth.checked_sub(1)?;
-                    self.at += 1;
+                loop {
+                    self.check(depth + 1)?;
+                    match self.next()? {
+                        b',' => {}
+                        b']' => return Some(()),
+                        _ => return None,
+                    }
                 }
-                b',' | b':' => self.at += 1,
-                _ => self.scalar()?,
             }
-            if depth == 0 {
-                return self.json.get(start..self.at);
-            }
+            _ => self.scalar(),
         }
     }
 
@@ -236,9 +355,14 @@ impl<'j> Text<'j> {
         let length =
             rest.iter().position(|b| matches!(b, b',' | b'}' | b']' | b':' | b'"')).unwrap_or(rest.len());
         let word = rest.get(..length)?;
-        let number = word.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
         self.at += length;
-        (length > 0 && (number || matches!(word, b"true" | b"false" | b"null"))).then_some(())
+        let plain = |word: &[u8]| {
+            word.iter().all(u8::is_ascii_digit)
+                && (word == b"0" || word.first().is_some_and(|first| *first != b'0'))
+        };
+        let whole = plain(word) || plain(word.strip_prefix(b"-").unwrap_or_default());
+        let valid = || serde_json::from_slice::<serde::de::IgnoredAny>(word).is_ok();
+        (whole || word == b"null" || valid()).then_some(())
     }
 
     /// Copies the value here without `#attributes`; an object that has only text becomes its text.
@@ -282,8 +406,7 @@ impl<'j> Text<'j> {
                 }
                 loop {
                     self.copy(out, depth + 1)?;
-                    let byte = self.byte()?;
-                    self.at += 1;
+                    let byte = self.next()?;
                     out.push(byte);
                     match byte {
                         b',' => {}
@@ -305,6 +428,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
+
+    /// Flattened twice by one that remembers: the second time by what it remembers.
+    fn event(json: &[u8]) -> Option<Event> {
+        let mut flattener = Flattener::new();
+        let first = flattener.event(json);
+        assert_eq!(flattener.event(json), first);
+        first
+    }
 
     #[test]
     fn the_envelope_is_flattened() {
@@ -337,13 +468,43 @@ mod tests {
             r#"{"Event":{"System":{}"#,
             r#"{"Event":{"System":{"Level":0x}}}"#,
             r#"{"Event":{"System":{}}}}"#,
-            r#"{"Event":{"System":{},"EventData":{"a":[1;2]}}}"#,
+            r##"{"Event":{"System":{},"EventData":{"#text":[1;2]}}}"##,
+            r#"{"Event":{"System":{},"EventData":{"a":1}"#,
         ] {
             assert_eq!(event(json.as_bytes()), None, "{json}");
         }
-        let deep =
-            format!(r#"{{"Event":{{"System":{{}},"EventData":{}{}}}}}"#, "[".repeat(100), "]".repeat(100));
+        let deep = format!(
+            r##"{{"Event":{{"System":{{}},"EventData":{{"#text":{}{}}}}}}}"##,
+            "[".repeat(100),
+            "]".repeat(100)
+        );
         assert_eq!(event(deep.as_bytes()), None);
+    }
+
+    /// What stays of broken text is JSON.
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for data in [
+            "01",
+            "1-",
+            "nul",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\t\"",
+            "{\"a\" :1}",
+            "{1:2}",
+            "[1 2]",
+            "{\"a\":1,}",
+            "--1",
+        ] {
+            let json = format!(r#"{{"Event":{{"System":{{"Level":0}},"EventData":{data}}}}}"#);
+            assert_eq!(event(json.as_bytes()), None, "{json}");
+        }
+        for data in ["0", "-1", "1.5e3", "true", "\"\\u12f4\\\"\"", "{\"a\":[1,{}]}", "[]"] {
+            let json = format!(r#"{{"Event":{{"System":{{"Level":0}},"EventData":{data}}}}}"#);
+            let flat = event(json.as_bytes()).unwrap_or_else(|| panic!("{json}"));
+            serde_json::from_slice::<Value>(&flat.json).unwrap();
+        }
     }
 
     fn data() -> impl Strategy<Value = Value> {
@@ -384,7 +545,7 @@ mod tests {
 
         #[test]
         fn data_is_what_building_it_gives(mut data in data()) {
-            let rendered = serde_json::json!({"Event": {"System": {"Level": 4}, "EventData": data}}).to_string();
+            let rendered = serde_json::json!({"Event": {"System": {"Level": 4, "TimeCreated": {"#attributes": {"SystemTime": "t"}}}, "EventData": data}}).to_string();
             let flat = event(rendered.as_bytes()).unwrap();
             let flat: Value = serde_json::from_slice(&flat.json).unwrap();
             without_attributes(&mut data);
