@@ -273,7 +273,7 @@ impl Page {
                     }
                     @for (dataset, rows) in &self.datasets {
                         h2 id=(dataset) { (dataset) }
-                        table {
+                        table.fields {
                             thead { tr { th { "Field" } th { "Holds" } th { "What happens" } th.number { "Values" } th { "Before" } th { "After" } } }
                             tbody { @for row in rows { (self.row(row)) } }
                         }
@@ -329,6 +329,8 @@ table { border-collapse: collapse; width: 100%; table-layout: auto; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem; border-bottom: 1px solid #d8dee4; overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid #57606a; white-space: nowrap; } tbody th { font-weight: 400; }
 .number { text-align: right; font-variant-numeric: tabular-nums; } code { font: .92em ui-monospace, monospace; }
+.fields { table-layout: fixed; } .fields thead th:nth-child(1) { width: 21%; } .fields thead th:nth-child(2) { width: 9rem; }
+.fields thead th:nth-child(3) { width: 9.5rem; } .fields thead th:nth-child(4) { width: 4.5rem; }
 .dropped { color: #57606a; font-style: italic; }
 span { display: inline-block; padding: 0 .45rem; border-radius: .3rem; border: 1px solid; }
 .gone { background: #f6f8fa; border-color: #8c959f; } .made { background: #ddf4ff; border-color: #54aeff; }

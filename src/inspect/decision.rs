@@ -43,6 +43,9 @@ pub struct Decision {
     pub rows: Vec<Row>,
     #[serde(skip)]
     private_addresses: bool,
+    /// Addresses of risk detections stay: without the learned ones none can be judged.
+    #[serde(skip)]
+    risky_addresses: bool,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +60,8 @@ struct Projection {
     private_selectors: u64,
     #[serde(default)]
     private_addresses: String,
+    #[serde(default)]
+    keep_risky_addresses: bool,
     #[serde(default)]
     keep: Vec<String>,
     #[serde(default)]
@@ -127,9 +132,14 @@ pub fn of(bundle: &Verified) -> Result<Decision> {
         preset: projection.preset,
         version: projection.version,
         exceptions: projection.exceptions.len() as u64 + projection.private_selectors,
-        keep: projection.keep,
+        keep: projection
+            .keep
+            .into_iter()
+            .chain(projection.keep_risky_addresses.then(|| "addresses of risk detections".to_owned()))
+            .collect(),
         rows,
         private_addresses: projection.private_addresses == "keep",
+        risky_addresses: projection.keep_risky_addresses,
     })
 }
 
@@ -170,7 +180,9 @@ impl Decision {
     fn with_check(&self, work: impl FnOnce(&LeakCheck<'_>) -> Result<()>) -> Result<()> {
         let mut treated = KindSet::EMPTY;
         for row in &self.rows {
-            if let Some(kind) = Kind::parse(&row.kind).filter(|kind| hidden(*kind, &row.treatment)) {
+            if let Some(kind) = Kind::parse(&row.kind).filter(|kind| hidden(*kind, &row.treatment))
+                && !(self.risky_addresses && matches!(kind, Kind::IpAddress | Kind::RiskIp | Kind::Network))
+            {
                 treated.insert(kind);
             }
         }
@@ -185,6 +197,7 @@ impl Decision {
 fn hidden(kind: Kind, treatment: &str) -> bool {
     match treatment.split(' ').next().unwrap_or_default() {
         "drop" | "redact" | "pseudonymize" | "hash" => true,
+        "parse" => kind == Kind::Certificate,
         "generalize" => matches!(kind, Kind::IpAddress | Kind::RiskIp | Kind::Network | Kind::Dn),
         _ => false,
     }

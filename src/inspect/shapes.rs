@@ -58,6 +58,8 @@ impl Shapes {
 struct Stated {
     treated: KindSet,
     private_addresses: bool,
+    /// Addresses of risk detections stay: without the learned ones no address can be judged.
+    risky_addresses: bool,
 }
 
 /// Searches all entries of a verified bundle.
@@ -77,7 +79,7 @@ pub fn check(bundle: &Verified) -> Result<Shapes> {
         let mut leaks = scan.check(entry, &mut entry.as_bytes())?;
         leaks.extend(scan.check(entry, &mut bundle.reader(entry)?)?);
         for leak in leaks {
-            if leak.what == Kind::IpAddress.id() && !marked {
+            if leak.what == Kind::IpAddress.id() && (!marked || stated.risky_addresses) {
                 shapes.unchecked += 1;
             } else {
                 shapes.found(entry, leak.what, Some(leak.offset));
@@ -119,7 +121,11 @@ fn stated(bundle: &Verified) -> Result<Stated> {
             _ => {}
         }
     }
-    Ok(Stated { treated, private_addresses: policy["privateAddresses"] == "keep" })
+    Ok(Stated {
+        treated,
+        private_addresses: policy["privateAddresses"] == "keep",
+        risky_addresses: policy["keepRiskyAddresses"] == true,
+    })
 }
 
 /// Folded path → treatment.

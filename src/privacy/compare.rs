@@ -149,6 +149,11 @@ impl Difference {
             [
                 choice("defaults.outside_grammar", word(&old.outside()), word(&new.outside())),
                 choice("ip.private", word(&old.private_addresses()), word(&new.private_addresses())),
+                choice(
+                    "ip.keep_risky",
+                    word(&old.keeps_risky_addresses()),
+                    word(&new.keeps_risky_addresses()),
+                ),
                 choice("keep.domains", word(&old.keeps_consumer_mail()), word(&new.keeps_consumer_mail())),
             ]
             .into_iter()
@@ -159,11 +164,13 @@ impl Difference {
 
     /// Whether anything shows more than before.
     pub fn loosens(&self) -> bool {
-        self.kinds
-            .iter()
-            .map(|one| one.direction)
-            .chain(self.fields.iter().map(|one| one.direction))
-            .any(|direction| direction == Direction::Looser)
+        self.choices.iter().any(|one| one.choice == "ip.keep_risky" && one.new == "true")
+            || self
+                .kinds
+                .iter()
+                .map(|one| one.direction)
+                .chain(self.fields.iter().map(|one| one.direction))
+                .any(|direction| direction == Direction::Looser)
     }
 }
 

@@ -8,6 +8,7 @@ use super::hardness::is_bare;
 use super::lookup::{Builder, Form, Index, fold_word};
 use crate::kind::{Kind, KindSet};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -44,6 +45,8 @@ pub struct Dictionary {
     /// Filter over them: a bit for every last byte without its case.
     end_bits: u64,
     sources: Vec<String>,
+    /// Addresses of risk detections, sorted.
+    risky: Vec<IpAddr>,
 }
 
 /// Which kind a form has when several were learned and no context decides.
@@ -134,7 +137,18 @@ impl Dictionary {
             domain_ends: ends.into_iter().collect(),
             end_bits,
             sources,
+            risky: Vec::new(),
         }
+    }
+
+    /// With the addresses of risk detections, sorted.
+    pub(crate) fn with_risky(self, risky: Vec<IpAddr>) -> Dictionary {
+        Dictionary { risky, ..self }
+    }
+
+    /// The addresses of risk detections, sorted.
+    pub fn risky(&self) -> &[IpAddr] {
+        &self.risky
     }
 
     /// Number of learned originals that are not GUIDs or SIDs: the N of "N learned from …".

@@ -5,7 +5,7 @@ use super::learn::Learner;
 use super::policy::selector::{Selector, States};
 use super::rewrite::value::{Fate, Values};
 use super::rules::{Leaf, REST, Rules, Settled};
-use crate::catalogue::{Field, Stream, TypeId};
+use crate::catalogue::{Field, Layout, Stream, TypeId};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use std::collections::HashSet;
@@ -69,16 +69,23 @@ impl Rules {
         let question = States::start(&[(0, &search.asked)]);
         search.below(root, question, self.start(&stream.dataset), "");
         if let Some(pattern) = search.asked.line() {
+            if self.catalogue().line_pattern(pattern).is_none() {
+                let known: Vec<&str> = self.catalogue().line_patterns().collect();
+                return Err(Error::usage("no pattern of lines has this name")
+                    .hint(format!("patterns: {}", known.join(", "))));
+            }
             let lines = self.lines(&stream.dataset).into_iter().map(|(index, _)| index);
             let matched: Vec<u16> =
                 lines.filter(|index| self.selector(*index).line() == Some(pattern)).collect();
-            if self.catalogue().line_pattern(pattern).is_some() {
+            if self.catalogue().dataset(&stream.dataset).is_some_and(|one| one.layout == Layout::Text) {
                 let (path, text) = (format!("/line:{pattern}"), self.free_text(root));
                 search.add(REST, &text, &matched, path);
             }
         }
         // Annotations of the protocol come last: hardly anybody asks for them.
-        search.found.sort_by(|a, b| (a.path.contains("/@"), &a.path).cmp(&(b.path.contains("/@"), &b.path)));
+        search.found.sort_by(|a, b| {
+            (a.path.contains("/@"), &a.path, &a.when).cmp(&(b.path.contains("/@"), &b.path, &b.when))
+        });
         search.found.dedup_by(|a, b| a.path == b.path && a.when == b.when);
         if search.found.is_empty() {
             return Err(Error::usage(

@@ -14,6 +14,7 @@ use crate::kind::Kind;
 use foldhash::{fast, quality};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 
 /// Longest value in bytes that is learned as a name.
 const LONGEST: usize = 1024;
@@ -121,6 +122,8 @@ pub fn is_public_domain(folded: &str) -> bool {
 pub struct Learner {
     names: BTreeMap<Kind, HashSet<Box<str>, fast::RandomState>>,
     entities: EntityBuilder,
+    /// Addresses of risk detections.
+    risky: BTreeSet<IpAddr>,
     datasets: BTreeSet<String>,
     recent: Vec<u64>,
     hasher: quality::RandomState,
@@ -138,6 +141,7 @@ impl Learner {
         Learner {
             names: BTreeMap::new(),
             entities: EntityBuilder::default(),
+            risky: BTreeSet::new(),
             datasets: BTreeSet::new(),
             recent: vec![0; RECENT],
             hasher: quality::RandomState::default(),
@@ -172,6 +176,7 @@ impl Learner {
             self.names.entry(kind).or_default().extend(names);
         }
         self.entities.merge(other.entities);
+        self.risky.extend(other.risky);
         self.datasets.extend(other.datasets);
     }
 
@@ -183,7 +188,9 @@ impl Learner {
             sorted.sort_unstable();
             names.push((kind, sorted));
         }
-        Dictionary::build(names, self.entities.freeze(), self.datasets.into_iter().collect())
+        let datasets = self.datasets.into_iter().collect();
+        Dictionary::build(names, self.entities.freeze(), datasets)
+            .with_risky(self.risky.into_iter().collect())
     }
 
     /// Learns one value and says whether it taught anything.
@@ -204,6 +211,11 @@ impl Learner {
                 _ => false,
             },
             Kind::Puid => self.puid(value),
+            // It is no name: nothing looks for it, and only a policy that keeps it asks for it.
+            Kind::RiskIp => {
+                self.risky.extend(super::generalize::address(value));
+                false
+            }
             Kind::Upn => self.upn(value),
             _ => self.entities.learn(kind, value),
         }
@@ -406,6 +418,7 @@ fn is_learned(kind: Kind) -> bool {
             | Kind::PersonName
             | Kind::ProxyAddress
             | Kind::Puid
+            | Kind::RiskIp
             | Kind::Sid
             | Kind::TenantId
             | Kind::Upn

@@ -61,6 +61,7 @@ pub fn lint(text: &str, source: &str, catalogue: &'static Catalogue, today: &str
     linter.kinds(text);
     linter.recipient(text);
     linter.allowed(text);
+    linter.risky(text);
     linter.exceptions(&wrong.iter().map(|(index, _)| *index).collect::<Vec<_>>());
     let mut found = linter.found;
     found.sort_by(|a, b| (a.line, a.column, a.rule).cmp(&(b.line, b.column, b.rule)));
@@ -207,6 +208,17 @@ impl Linter<'_> {
         }
     }
 
+    fn risky(&mut self, text: &str) {
+        if self.rules.keeps_risky_addresses() {
+            let at = self.rules.policy().place(text, &["ip", "keep_risky"]);
+            self.warn(
+                "keeps-risky",
+                at,
+                "addresses of risk detections stay readable wherever they stand, also where they are a user's own",
+            );
+        }
+    }
+
     fn exceptions(&mut self, misfits: &[usize]) {
         let mut met: BTreeMap<u16, Met> = BTreeMap::new();
         for alike in self.rules.alike(|_| ()) {
@@ -265,6 +277,13 @@ impl Linter<'_> {
                 at,
                 "it decides nowhere: secrets are locked, or a more exact, a later or a stricter rule wins",
             );
+        }
+        if let Some(when) = &rule.when
+            && !self.rules.catalogue().types().any(|of| of.names.contains_key(when.sibling()))
+        {
+            let message =
+                format!("the catalogue declares no member `{}`; the condition never holds", when.sibling());
+            self.warn("condition-matches-nothing", at, message);
         }
         if met.text > 0 {
             self.warn("keep-on-text", at, "it keeps free text, which is scanned all the same; say `scan`");

@@ -236,6 +236,9 @@ impl<'r> Renderer<'r> {
 
     /// What the rule of the kind makes of a value.
     fn treat(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        if self.is_kept_as_risky(kind, value) {
+            return Rendered::Kept;
+        }
         if guid_decision::may_be_guid(value)
             && let Some(guid) = parse_guid(value)
         {
@@ -282,7 +285,7 @@ impl<'r> Renderer<'r> {
         value: &str,
         out: &mut Vec<u8>,
     ) -> Rendered {
-        if is_nothing(value) {
+        if is_nothing(value) || self.is_kept_as_risky(kind, value) {
             return Rendered::Kept;
         }
         let coarser = match coarse {
@@ -377,7 +380,25 @@ impl<'r> Renderer<'r> {
         }
     }
 
+    /// Whether the policy keeps addresses of risk detections and this is one, in any field or text.
+    fn is_kept_as_risky(&mut self, kind: Kind, value: &str) -> bool {
+        if !self.rules.keeps_risky_addresses()
+            || !matches!(kind, Kind::IpAddress | Kind::RiskIp | Kind::Network)
+        {
+            return false;
+        }
+        let known = |address| self.dictionary.risky().binary_search(&address).is_ok();
+        let kept = generalize::address(value).is_some_and(known);
+        if kept {
+            self.lint("risky-address-kept");
+        }
+        kept
+    }
+
     fn make(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+        if self.is_kept_as_risky(kind, value) {
+            return Rendered::Kept;
+        }
         if matches!(kind, Kind::AppName | Kind::PersonName | Kind::PolicyName)
             && crate::catalogue::first_party::is_first_party_name(value)
         {

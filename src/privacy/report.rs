@@ -178,6 +178,9 @@ pub struct Projection {
     pub outside_grammar: Outside,
     /// Private addresses.
     pub private_addresses: Private,
+    /// Whether addresses of risk detections stay readable; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_risky_addresses: bool,
     /// Built-in lists of values that stay readable.
     pub keep: Vec<Label>,
     /// SHA-256 of the effective catalogue, in hex.
@@ -343,6 +346,7 @@ impl Rules {
             allowed_words: Some(policy.allowed_words().count() as u64).filter(|count| *count > 0),
             outside_grammar: self.outside(),
             private_addresses: self.private_addresses(),
+            keep_risky_addresses: self.keeps_risky_addresses(),
             keep: keep.into_iter().map(Label::new).collect::<Result<_>>()?,
             catalogue: Label::new(crypto::hex(&self.catalogue().digest()))?,
             private_digest,

@@ -208,6 +208,11 @@ impl Rules {
         self.private_addresses() == Private::Keep
     }
 
+    /// Whether addresses of risk detections stay readable wherever they stand.
+    pub fn keeps_risky_addresses(&self) -> bool {
+        self.policy.file().ip.keep_risky
+    }
+
     /// Whether domains of consumer mail stay readable.
     pub fn keeps_consumer_mail(&self) -> bool {
         self.policy.keeps_consumer_mail()

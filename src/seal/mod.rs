@@ -148,6 +148,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
     let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
     let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone())
         .keeping_private_addresses(job.rules.keeps_private_addresses())
+        .keeping_addresses(if job.rules.keeps_risky_addresses() { dictionary.risky() } else { &[] })
         .allowing(job.policy.allowed_words());
 
     let projection = job.rules.projection(job.policy_nonce.as_ref())?;

@@ -147,12 +147,32 @@ fn what_is_probably_not_meant_is_a_warning() {
         ("keep-on-text", kind("text", loose("keep"))),
         ("keep-without-grammar", kind("job", loose("keep"))),
         (
+            "condition-matches-nothing",
+            exception(
+                json!({"select": "/department", "do": "drop", "when": {"sibling": "../nowhere", "equals": "x"}}),
+            ),
+        ),
+        (
+            "selector-matches-nothing",
+            exception(
+                json!({"select": "/nowhere", "do": "drop", "when": {"sibling": "../city", "equals": "x"}}),
+            ),
+        ),
+        (
+            "unreachable",
+            json!({"exceptions": [
+            {"id": "a", "dataset": "users", "select": "/passwordProfile/password", "do": "redact", "reason": "a reason",
+             "when": {"sibling": "../city", "equals": "x"}}]}),
+        ),
+        ("keep-on-text", with(json!({"dataset": "aadc_wizard_trace", "select": "line:error", "do": "keep"}))),
+        (
             "mask",
             kind(
                 "phone",
                 json!({"do": "mask", "keep": -2, "reason": "the last digits", "ticket": "P", "until": "2099-01-01"}),
             ),
         ),
+        ("keeps-risky", json!({"ip": {"keep_risky": true}})),
         (
             "leak-check-allow",
             json!({"leak_check": {"allow": [{"text": "Aurora", "reason": "a product of ours"}]}}),
@@ -178,6 +198,9 @@ fn what_is_probably_not_meant_is_a_warning() {
 fn members_beside_the_rules_are_checked_too() {
     for (more, part) in [
         (json!({"names": {"min_label": 3}}), "min_label"),
+        (json!({"risk": {"k_min": 5, "mode": "warn"}}), "re-identification"),
+        (json!({"keep": {"accounts": ["svc@contoso.com"]}}), "literal keep-lists"),
+        (json!({"keep": {"ips": ["builtin:microsoft-services"]}}), "literal keep-lists"),
         (json!({"names": {"strict": true}}), "one way"),
         (json!({"leak_check": {"allow": [{"text": "Aurora", "reason": ""}]}}), "reason"),
         (json!({"leak_check": {"encodings": "none"}}), "all"),
@@ -388,4 +411,52 @@ fn explanations_have_no_limit() {
     let machine = Machine::new();
     let fields = machine.ok(&["policy", "explain", "users", "/**/*", "--json"]).json();
     assert!(fields["fields"].as_array().unwrap().len() > 400);
+}
+
+/// Addresses of risk detections stay where the policy says so, in every field and text, and no other
+/// address does.
+#[test]
+fn addresses_of_risk_detections_stay_by_an_explicit_choice() {
+    let machine = Machine::new();
+    let detection = json!({"id": "d1", "riskEventType": "maliciousIPAddress", "ipAddress": "198.51.100.23",
+        "userPrincipalName": "greta.schmidt@contoso.com", "detectedDateTime": "2026-11-20T10:00:00Z"});
+    let sign_in = |ip: &str, id: u8| {
+        json!({"id": format!("8a1b7c33-0000-4000-8000-00000000000{id}"), "createdDateTime": "2026-11-20T10:00:00Z",
+            "ipAddress": ip, "status": {"errorCode": 50126, "additionalDetails": format!("refused from {ip}")}})
+    };
+    let graph = |of: &str, value: Value| {
+        json!({"@odata.context": format!("https://graph.microsoft.com/v1.0/$metadata#{of}"), "value": value})
+            .to_string()
+    };
+    machine.file("in/r.json", graph("identityProtection/riskDetections", json!([detection])));
+    machine.file(
+        "in/s.json",
+        graph("auditLogs/signIns", json!([sign_in("198.51.100.23", 1), sign_in("203.0.113.7", 2)])),
+    );
+    machine.file("p.json", policy("balanced", json!({"ip": {"keep_risky": true}})));
+    let part = |out: &str, policy: &str| {
+        machine.ok(&["collect", "--input", "in", "--out", out, "--policy", policy]);
+        let bundle = machine.bundle(out);
+        let bundle = bundle.to_str().unwrap();
+        let case = format!("case-{out}");
+        machine.ok(&["unpack", bundle, "--public-key", "config/signing.pub.pem", "--to", &case]);
+        let read = |name: &str| fs::read_to_string(machine.path(&format!("{case}/{name}"))).unwrap();
+        let checked = ["verify", bundle, "--public-key", "config/signing.pub.pem", "--privacy"];
+        assert!(machine.ok(&checked).out.contains("shape-clean"));
+        (
+            read("data/graph/signins_interactive_user/part-00000.jsonl")
+                + &read("data/graph/risk_detections/part-00000.jsonl"),
+            read("meta/redaction-report.json"),
+            read("meta/policy.json"),
+        )
+    };
+    let (records, report, shipped) = part("kept", "p.json");
+    assert_eq!(records.matches("198.51.100.23").count(), 3, "{records}");
+    assert!(!records.contains("203.0.113.7") && !records.contains("greta"), "{records}");
+    assert!(report.contains("risky-address-kept") && shipped.contains("keepRiskyAddresses"), "{report}");
+    let (records, _, shipped) = part("plain", "balanced");
+    assert!(!records.contains("198.51.100.23") && !shipped.contains("keepRiskyAddresses"));
+    assert!(
+        machine.ok(&["policy", "diff", "balanced", "p.json", "--json"]).json()["loosens"].as_bool().unwrap()
+    );
 }

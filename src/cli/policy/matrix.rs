@@ -89,6 +89,10 @@ impl Page {
         let json = |value: serde_json::Result<String>| value.map(word).ok();
         fact("Private addresses", json(serde_json::to_string(&rules.private_addresses())));
         fact("Kept values outside their grammar", json(serde_json::to_string(&rules.outside())));
+        fact(
+            "Addresses of risk detections",
+            rules.keeps_risky_addresses().then(|| "keep, wherever they stand".into()),
+        );
         let allowed = file.leak_check.allow.len();
         fact("Words that the leak check lets pass", (allowed > 0).then(|| allowed.to_string()));
         let kinds = Kind::all().map(|kind| {

@@ -23,6 +23,7 @@ use seen::Seen;
 use shapes::{Shape, Shapes};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use view::View;
 use zeroize::Zeroizing;
@@ -78,6 +79,8 @@ pub struct LeakCheck<'a> {
     dictionary: &'a Dictionary,
     treated: KindSet,
     private_addresses: bool,
+    /// Further addresses that the policy keeps, sorted.
+    addresses: &'a [IpAddr],
     names: Names,
     needles: Needles,
     /// Folded member name → whether every type that declares it holds an identity there.
@@ -95,6 +98,7 @@ impl<'a> LeakCheck<'a> {
             dictionary,
             treated,
             private_addresses: false,
+            addresses: &[],
             names: Names::new(dictionary, treated),
             needles: Needles::new(&secrets),
             members: members(Catalogue::builtin()),
@@ -107,6 +111,13 @@ impl<'a> LeakCheck<'a> {
     #[must_use]
     pub fn keeping_private_addresses(mut self, keeps: bool) -> Self {
         self.private_addresses = keeps;
+        self
+    }
+
+    /// Addresses that the policy keeps, sorted: they are no finding either.
+    #[must_use]
+    pub fn keeping_addresses(mut self, addresses: &'a [IpAddr]) -> Self {
+        self.addresses = addresses;
         self
     }
 
@@ -270,6 +281,7 @@ impl<'a> LeakCheck<'a> {
             entities: self.dictionary.entities(),
             treated: self.treated,
             private_addresses: self.private_addresses,
+            addresses: self.addresses,
         };
         shapes.find(bytes, &mut |shape: Shape| report(origin(shape.start), shape.what, shape.known));
         dress::find(bytes, self.dictionary.entities(), self.treated, |start, what, known| {

@@ -53,6 +53,8 @@ pub(super) struct Shapes<'a> {
     pub treated: KindSet,
     /// Whether the policy keeps private addresses.
     pub private_addresses: bool,
+    /// Further addresses that it keeps, sorted.
+    pub addresses: &'a [IpAddr],
 }
 
 impl Shapes<'_> {
@@ -232,9 +234,13 @@ impl Shapes<'_> {
         }
     }
 
-    /// Whether an address stays because the policy keeps private ones.
+    /// Whether an address stays because the policy keeps it, or keeps private ones.
     fn keeps(&self, address: &str) -> bool {
-        self.private_addresses && address.parse().is_ok_and(is_private)
+        (self.private_addresses || !self.addresses.is_empty())
+            && address.parse().is_ok_and(|address: IpAddr| {
+                self.private_addresses && is_private(address)
+                    || self.addresses.binary_search(&address.to_canonical()).is_ok()
+            })
     }
 
     /// Hex digits without dashes: a GUID, its little-endian bytes, or the hex of an anchor's text.

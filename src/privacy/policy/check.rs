@@ -59,7 +59,12 @@ pub(super) fn read(text: &str, source: &str) -> std::result::Result<Policy, Vec<
     let inspected = Inspected { text };
     let file: File = serde_json::from_str(text).map_err(|error| {
         let full = error.to_string();
-        let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(message, _)| message);
+        let message = match full.rsplit_once(" at line ").map_or(full.as_str(), |(message, _)| message) {
+            unknown if unknown.starts_with("unknown field `risk`") => {
+                "`risk` sets limits of a report on re-identification, which this version does not write; leave it out"
+            }
+            other => other,
+        };
         vec![Wrong { line: error.line(), column: error.column(), message: message.to_owned() }]
     })?;
     let base = base(&inspected, &file).map_err(|wrong| vec![wrong])?;
@@ -276,12 +281,6 @@ fn choices(
     let inherited = base.map(|base| base.private).unwrap_or_default();
     let private = file.ip.private.unwrap_or(inherited);
     tighter(base.is_some() && private < inherited, ["ip", "private"])?;
-    if file.ip.keep_risky {
-        return Err(inspected.wrong(
-            &["ip", "keep_risky"],
-            "keeping addresses of risk detections is not supported in this version; allowed is false",
-        ));
-    }
     if !file.keep.ips.is_empty() || !file.keep.accounts.is_empty() {
         let member = if file.keep.ips.is_empty() { "accounts" } else { "ips" };
         return Err(inspected.wrong(

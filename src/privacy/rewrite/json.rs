@@ -284,10 +284,17 @@ impl Json<'_, '_> {
         true
     }
 
+    /// The slot of a plain value at a place.
+    fn text_slot(&mut self, place: Place<'_>) -> SlotId {
+        match self.plan.text(place.slot) {
+            Some(text) => self.plan.explained(text, place.members.unwrap_or(&[])),
+            None => place.slot,
+        }
+    }
+
     /// A number, `true`, `false` or `null`.
     fn literal(&mut self, literal: &str, place: Place<'_>, out: &mut Vec<u8>) -> Fate {
-        let slot = self.plan.text(place.slot).unwrap_or(place.slot);
-        let place = Place { slot: self.plan.explained(slot, place.members.unwrap_or(&[])), ..place };
+        let place = Place { slot: self.text_slot(place), ..place };
         let is_number = !matches!(literal, "true" | "false" | "null");
         let Act::Leaf(leaf) = &self.plan.slot(place.slot).act else {
             if is_number {
@@ -349,8 +356,7 @@ impl Json<'_, '_> {
     }
 
     fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
-        let slot = self.plan.text(place.slot).unwrap_or(place.slot);
-        let slot = self.plan.explained(slot, place.members.unwrap_or(&[]));
+        let slot = self.text_slot(place);
         if self.values.still.knows(slot, raw, self.plan.counts(slot)) {
             out.push(b'"');
             out.extend_from_slice(raw.as_bytes());

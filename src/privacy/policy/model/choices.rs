@@ -107,7 +107,8 @@ pub struct Ip {
     /// Private addresses; inherited if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private: Option<Private>,
-    /// Keep addresses of risk detections. Only `false` is supported in this version.
+    /// Keep addresses of risk detections, wherever they stand: those of attackers, and of whoever was
+    /// taken for one.
     pub keep_risky: bool,
 }
 
