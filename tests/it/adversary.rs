@@ -75,7 +75,7 @@ fn a_short_account_before_a_realm_of_one_label_is_replaced_and_not_refused() {
     let ran = collect(&machine, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let written = read(&machine, "data/graph/directory_audits/part-00000.jsonl");
-    assert!(!written.contains("bl@") && !written.contains("bob@C"), "{written}");
+    assert!(!written.contains(" bl@") && !written.contains("bob@C"), "{written}");
     assert!(written.contains("no ticket for u-") && written.contains("but u-"), "{written}");
 }
 
