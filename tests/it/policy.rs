@@ -161,7 +161,7 @@ fn what_is_probably_not_meant_is_a_warning() {
         (
             "unreachable",
             json!({"exceptions": [
-            {"id": "a", "dataset": "users", "select": "/passwordProfile/password", "do": "redact", "reason": "a reason",
+            {"id": "a", "dataset": "users", "select": "/passwordProfile/password", "do": "drop", "reason": "a reason",
              "when": {"sibling": "../city", "equals": "x"}}]}),
         ),
         ("keep-on-text", with(json!({"dataset": "aadc_wizard_trace", "select": "line:error", "do": "keep"}))),

@@ -316,7 +316,8 @@ fn wrong_policies_name_line_column_and_what_is_allowed() {
             ),
             &["unknown grammar", "pattern:<name>"],
         ),
-        (with(r#""ip": { "keep_risky": true }"#), &["line 3", "risk detections"]),
+        (with(r#""keep": { "accounts": ["svc@contoso.com"] }"#), &["line 3", "literal keep-lists"]),
+        (with(r#""risk": { "k_min": 5, "mode": "warn" }"#), &["line 3", "re-identification"]),
         (
             with("").replace("balanced@1", "balanced@9").replace(",\n   }", "}"),
             &["unknown preset", "builtin:strict@1"],
