@@ -106,14 +106,14 @@ pub fn check(ui: Ui, args: &CheckArgs) -> Result<u8> {
     let (current, digest) = stated(&args.policy, args.catalogue.as_deref(), &approval.not_after)?;
     let refused =
         |why: &str| Err(Error::new(error::Kind::Privacy, format!("the approval does not hold: {why}")));
+    if approval.catalogue_sha256 != current.catalogue_sha256 || approval.tables != current.tables {
+        return refused("the catalogue, or a table of the program, is another one than when it was signed");
+    }
     if subject != crypto::hex(&digest) || approval.private_sha256 != current.private_sha256 {
         return refused("it is about another policy, or about another state of this one");
     }
     if approval.policy_version != current.policy_version {
         return refused("it is about another version of the policy");
-    }
-    if approval.catalogue_sha256 != current.catalogue_sha256 || approval.tables != current.tables {
-        return refused("the catalogue, or a table of the program, is another one than when it was signed");
     }
     if !approval.covers(&current.signed_at) {
         return refused("it has ended");

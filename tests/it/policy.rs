@@ -460,3 +460,79 @@ fn addresses_of_risk_detections_stay_by_an_explicit_choice() {
         machine.ok(&["policy", "diff", "balanced", "p.json", "--json"]).json()["loosens"].as_bool().unwrap()
     );
 }
+
+/// A catalogue of one's own counts where a policy is approved and where pseudonyms are turned back.
+#[test]
+fn a_catalogue_of_ones_own_is_approved_and_revealed_by() {
+    let machine = gathered();
+    let own = json!({"schema": "entra-bundle/catalogue/1", "types": {"user": {"fields": {"contosoField": "upn"}}},
+        "lines": {"our-tool": "^OurTool "}});
+    machine.file("own.json", own.to_string());
+    machine.ok(&["key", "generate", "signing", "--out", "officer.pem"]);
+    let approval = "p.approval.intoto.jsonl";
+    machine.ok(&[
+        "policy",
+        "sign",
+        "balanced",
+        "--sign-key",
+        "officer.pem",
+        "--catalogue",
+        "own.json",
+        "--out",
+        approval,
+    ]);
+    let check = ["policy", "check", "balanced", approval, "--public-key", "officer.pub.pem"];
+    let refused = machine.run(&check);
+    assert!(refused.code == Some(5) && refused.err.contains("catalogue"), "{}", refused.err);
+    machine.ok(&[&check[..], &["--catalogue", "own.json"]].concat());
+    // What stands in a field of one's own is a candidate with the catalogue only.
+    machine.ok(&["key", "generate", "incident", "--out", "i.key"]);
+    let words = "her own words";
+    let forms = machine.ok(&["lookup", "--key", "i.key", "--json", words]).json();
+    let token = forms[0]["pseudonym"].as_str().unwrap().to_owned();
+    let reveal = ["reveal", "--key", "i.key", "--workspace", "work", "--json", &token];
+    assert_eq!(machine.run(&reveal).code, Some(1));
+    let shown = machine.ok(&[&reveal[..], &["--catalogue", "own.json"]].concat()).out;
+    assert!(shown.contains(words), "{shown}");
+    // The other commands about policies take it too.
+    let lines = json!({"exceptions": [{"id": "x", "dataset": "*", "select": "line:our-tool", "do": "drop", "reason": "our tool"}]});
+    machine.file("p.json", policy("balanced", lines));
+    for command in [
+        &["policy", "matrix", "p.json"][..],
+        &["policy", "diff", "balanced", "p.json"],
+        &["policy", "lint", "p.json", "--deny-warnings"],
+    ] {
+        assert_eq!(machine.run(command).code, Some(2), "{command:?}");
+        machine.ok(&[command, &["--catalogue", "own.json"]].concat());
+    }
+}
+
+/// `hash` with a length writes every form of one thumbprint in one way.
+#[test]
+fn hashes_of_one_length_join_all_forms() {
+    let machine = Machine::new();
+    let rule =
+        |len: u8| json!({"kinds": {"thumbprint": {"do": "hash", "len": len, "reason": "one form for all"}}});
+    machine.file("p.json", policy("balanced", rule(40)));
+    let shown = machine.ok(&["policy", "show", "p.json"]).out;
+    assert!(shown.contains("hash len=40"), "{shown}");
+    let fields = machine
+        .ok(&[
+            "policy",
+            "explain",
+            "windows_events",
+            "/EventData/{Thumbprint,CertThumbprint}",
+            "--policy",
+            "p.json",
+            "--json",
+        ])
+        .json();
+    for field in fields["fields"].as_array().unwrap() {
+        let after = field["sample"][1].as_str().unwrap();
+        assert!(after.len() == 40 && after.starts_with("fade"), "{field}");
+    }
+    assert!(fields["fields"].as_array().unwrap().len() >= 2, "{fields}");
+    machine.file("w.json", policy("balanced", rule(41)));
+    let ran = machine.run(&["policy", "show", "w.json"]);
+    assert!(ran.code == Some(2) && ran.err.contains("40 or 64"), "{}", ran.err);
+}
