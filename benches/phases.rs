@@ -99,6 +99,7 @@ fn collect(files: &[PathBuf], workers: usize) -> Result<[Spent; 6], Box<dyn std:
         names: &names,
         signer: &signer,
         secrets: vec![Zeroizing::new(incident.bytes().to_vec())],
+        strict_names: false,
         workers,
         bundle_id: entra_bundle::bundle::new_bundle_id()?,
         created_at: jiff::Timestamp::from_second(jiff::Timestamp::now().as_second())?,

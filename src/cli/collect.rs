@@ -129,6 +129,7 @@ struct Setup {
     /// File of the passphrase that was made.
     passphrase_file: Option<PassphraseFile>,
     case: Option<String>,
+    strict_names: bool,
     workers: usize,
     bundle_id: String,
 }
@@ -167,6 +168,7 @@ impl Setup {
             key_file,
             signing,
             case: args.case.clone(),
+            strict_names: args.strict_names,
             workers,
             bundle_id,
         })
@@ -514,6 +516,7 @@ fn finish(
             Zeroizing::new(held.workspace.key().bytes().to_vec()),
             setup.signing.key.secret(),
         ],
+        strict_names: setup.strict_names,
         workers: setup.workers,
         bundle_id: setup.bundle_id.clone(),
         // Whole seconds: more would only tell the machines apart.
@@ -649,11 +652,12 @@ impl Finished {
             datasets +=
                 &format!(" ({program} info {path} --missing --public-key {} tells why)", public.display());
         }
+        let texts = self.texts();
         format!(
             "bundle    {files}\n\
              signed    {} sha256:{short}   (give this fingerprint to support by another way)\n\
              {encrypted}policy    {}   {}\n\
-             records   {} in {} parts; {} members dropped that no row of the catalogue covers\n\
+             {texts}records   {} in {} parts; {} members dropped that no row of the catalogue covers\n\
              datasets  {datasets}\n\
              key       {} stays with you: it alone turns pseudonyms back. Do not send it.\n\
              next      {program} verify {path} --public-key {}{open}\n",
@@ -666,6 +670,26 @@ impl Finished {
             setup.key_file.display(),
             public.display(),
         )
+    }
+
+    /// What a reader of the bundle's texts should know: words that were left out, labels that stand.
+    fn texts(&self) -> String {
+        let mut lines = String::new();
+        if let Some(words) = self.done.words_left_out {
+            lines += &format!(
+                "texts     no directory was read, so words that may be names are left out of texts: {} as [word]\n          \
+                 (give the users' export too, and names become pseudonyms and the rest stays)\n",
+                ui::thousands(words)
+            );
+        }
+        if self.done.guarded > 0 {
+            lines += &format!(
+                "names     {} account labels are frequent words of these logs and replaced beside a cue only\n          \
+                 (--strict-names replaces them everywhere)\n",
+                ui::thousands(self.done.guarded)
+            );
+        }
+        lines
     }
 
     /// The same for programs.
@@ -690,6 +714,7 @@ impl Finished {
             "signer": {"algorithm": self.algorithm(), "fingerprint": crypto::fingerprint(&setup.signing.key.spki())},
             "policy": setup.policy.title(), "knownIdentifiers": 0,
             "learned": {"names": done.learned, "from": done.learned_from},
+            "wordsLeftOut": done.words_left_out, "guardedLabels": done.guarded,
             "records": done.rows, "parts": done.parts, "undeclaredMembersDropped": done.undeclared,
             "datasets": {"complete": complete, "partial": partial, "skipped": skipped},
             "filesRefused": done.refused, "incidentKey": setup.key_file, "workspace": self.workspace, "code": self.code,

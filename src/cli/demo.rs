@@ -87,6 +87,7 @@ pub fn run(ui: Ui, args: &Demo) -> Result<u8> {
             keep_workspace: false,
             sealing: Sealing {
                 encrypting: Encrypting::default(),
+                strict_names: false,
                 catalogue: None,
                 max_volume: None,
                 policy: "balanced".into(),

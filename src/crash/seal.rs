@@ -63,6 +63,7 @@ impl Fixture {
             names,
             signer: &self.signer,
             secrets: Vec::new(),
+            strict_names: false,
             workers: 2,
             bundle_id: "a".repeat(26),
             created_at: "2026-11-20T11:05:00Z".parse().unwrap(),

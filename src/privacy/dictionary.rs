@@ -4,6 +4,7 @@
 //! text, 8 bytes of entry, 16 to 24 bytes a form, its share of the bit table) and 17 bytes an entity.
 
 use super::entity::Entities;
+use super::frequency::is_wordlike;
 use super::hardness::is_bare;
 use super::lookup::{Builder, Form, Index, fold_word};
 use crate::kind::{Kind, KindSet};
@@ -47,7 +48,28 @@ pub struct Dictionary {
     sources: Vec<String>,
     /// Addresses of risk detections, sorted.
     risky: Vec<IpAddr>,
+    /// Labels that the frequency guard leaves where nothing says what they are, sorted.
+    guarded: Vec<Box<str>>,
+    /// Whether texts keep nothing but wording, because no directory was read.
+    wording_only: bool,
 }
+
+/// Datasets that list the people of a tenant. Without any of them nobody knows the names in its texts.
+const DIRECTORIES: [&str; 10] = [
+    "aadc_csexport",
+    "aadc_csexport_analysis",
+    "aadc_object_export",
+    "ad_objects",
+    "contacts",
+    "identity_info",
+    "user_registration_details",
+    "users",
+    "users_registered_by_method",
+    "users_signin_activity",
+];
+
+/// Fewest characters of a word of a name that makes a label somebody's.
+const PART: usize = 4;
 
 /// Which kind a form has when several were learned and no context decides.
 fn rank(kind: Kind) -> u8 {
@@ -138,6 +160,8 @@ impl Dictionary {
             end_bits,
             sources,
             risky: Vec::new(),
+            guarded: Vec::new(),
+            wording_only: false,
         }
     }
 
@@ -149,6 +173,63 @@ impl Dictionary {
     /// The addresses of risk detections, sorted.
     pub fn risky(&self) -> &[IpAddr] {
         &self.risky
+    }
+
+    /// Applies the frequency guard: labels of letters only that `is_frequent` says are words of the texts,
+    /// and that are not made of somebody's name, are no longer replaced bare, and are soft.
+    pub(crate) fn guard(&mut self, is_frequent: impl Fn(&str) -> bool) {
+        let Some((_, group)) = self.groups.iter().find(|(kind, _)| *kind == Kind::Account).cloned() else {
+            return;
+        };
+        let guards = |number: &u32| {
+            let label = self.original(*number);
+            label.bare && is_wordlike(label.text) && is_frequent(label.text)
+        };
+        let mut found: Vec<u32> = group.filter(guards).collect();
+        if found.is_empty() {
+            return;
+        }
+        let mut parts: BTreeSet<&str> = BTreeSet::new();
+        for (_, name) in self.originals().filter(|(kind, _)| *kind == Kind::PersonName) {
+            parts.extend(name.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() >= PART));
+        }
+        // Every stretch of the label is asked for, so that time does not grow with labels times names.
+        let made = |label: &str| {
+            let ends = || label.char_indices().map(|(at, c)| at + c.len_utf8());
+            label.char_indices().any(|(from, _)| {
+                ends().filter(|to| *to > from && to - from < label.len()).any(|to| parts.contains(&label[from..to]))
+            })
+        };
+        found.retain(|number| !made(self.original(*number).text));
+        self.guarded = found.iter().map(|number| Box::from(self.original(*number).text)).collect();
+        for number in found {
+            self.entries[number as usize].bare = false;
+        }
+    }
+
+    /// Number of labels that the frequency guard leaves where nothing says what they are.
+    pub fn guarded(&self) -> u64 {
+        self.guarded.len() as u64
+    }
+
+    /// Whether the frequency guard leaves the label.
+    pub(crate) fn is_guarded(&self, kind: Kind, text: &str) -> bool {
+        kind == Kind::Account && self.guarded.binary_search_by(|known| known.as_ref().cmp(text)).is_ok()
+    }
+
+    /// Whether a dataset that lists the people of the tenant taught something.
+    pub fn knows_a_directory(&self) -> bool {
+        self.sources.iter().any(|source| DIRECTORIES.contains(&source.as_str()))
+    }
+
+    /// Has texts keep nothing but wording: words that are this program's own, shapes, numbers.
+    pub fn keep_wording_only(&mut self) {
+        self.wording_only = true;
+    }
+
+    /// Whether texts keep nothing but wording.
+    pub fn keeps_wording_only(&self) -> bool {
+        self.wording_only
     }
 
     /// Number of learned originals that are not GUIDs or SIDs: the N of "N learned from …".

@@ -8,6 +8,7 @@ use super::account::{is_connector_account, sync_account};
 use super::canon::{canon_domain, canonical};
 use super::dictionary::Dictionary;
 use super::entity::{self, EntityBuilder};
+use super::frequency::Frequency;
 use super::hardness::SHORTEST;
 use super::lookup::fold_word;
 use crate::kind::Kind;
@@ -125,6 +126,7 @@ pub struct Learner {
     /// Addresses of risk detections.
     risky: BTreeSet<IpAddr>,
     datasets: BTreeSet<String>,
+    frequency: Frequency,
     recent: Vec<u64>,
     hasher: quality::RandomState,
 }
@@ -143,6 +145,7 @@ impl Learner {
             entities: EntityBuilder::default(),
             risky: BTreeSet::new(),
             datasets: BTreeSet::new(),
+            frequency: Frequency::default(),
             recent: vec![0; RECENT],
             hasher: quality::RandomState::default(),
         }
@@ -150,8 +153,11 @@ impl Learner {
 
     /// Learns a typed value: `value` without JSON quotes and escapes, `dataset` the id of the
     /// dataset it came from. Kinds that name nobody, words that mean nothing and values of absurd
-    /// length are passed over.
+    /// length are passed over. Of texts only words are counted, for the frequency guard.
     pub fn learn(&mut self, kind: Kind, value: &str, dataset: &str) {
+        if kind == Kind::Text {
+            return self.frequency.text(value);
+        }
         if value.len() < 2 || value.len() > LONGEST || !is_learned(kind) {
             return;
         }
@@ -170,14 +176,31 @@ impl Learner {
         }
     }
 
-    /// Adds everything that another learner knows.
-    pub fn merge(&mut self, other: Learner) {
+    /// Adds everything that another learner knows, which read a slice of its own.
+    pub fn merge(&mut self, mut other: Learner) {
+        other.end_slice();
+        self.frequency.merge(other.frequency);
         for (kind, names) in other.names {
             self.names.entry(kind).or_default().extend(names);
         }
         self.entities.merge(other.entities);
         self.risky.extend(other.risky);
         self.datasets.extend(other.datasets);
+    }
+
+    fn end_slice(&mut self) {
+        let labels = self.names.get(&Kind::Account).into_iter().flatten();
+        self.frequency.end_slice(labels.map(AsRef::as_ref));
+    }
+
+    /// Ends learning, with the frequency guard: labels that are words of the texts are replaced beside a
+    /// cue only.
+    pub fn freeze_guarded(mut self) -> Dictionary {
+        self.end_slice();
+        let frequency = std::mem::take(&mut self.frequency);
+        let mut dictionary = self.freeze();
+        dictionary.guard(|word| frequency.is_frequent(word));
+        dictionary
     }
 
     /// Ends learning.

@@ -17,6 +17,7 @@ pub mod domain;
 pub mod entity;
 pub mod explain;
 mod fold;
+mod frequency;
 pub mod generalize;
 pub mod guid;
 pub mod guid_decision;

@@ -116,6 +116,18 @@ impl Tally {
         }
     }
 
+    /// Notes how many labels the frequency guard leaves in texts.
+    pub fn note_guarded(&mut self, labels: u64) {
+        if labels > 0 {
+            self.lints.insert("frequency-guard", labels);
+        }
+    }
+
+    /// Words that were left out of texts because nobody knows whether they are names.
+    pub fn words_left_out(&self) -> u64 {
+        self.lints.get("word-unknown").copied().unwrap_or(0)
+    }
+
     /// Members dropped because no row of the catalogue covers them.
     pub fn undeclared(&self) -> u64 {
         self.places

@@ -26,12 +26,13 @@ pub type OnValue<'f> = dyn FnMut(Kind, &str) + 'f;
 pub struct Visitor<'c> {
     plan: Plan<'c>,
     seen: Option<Recent>,
+    texts: bool,
 }
 
 impl<'c> Visitor<'c> {
     /// A visitor; `None` if the catalogue does not know the stream.
     pub fn new(catalogue: &'c Catalogue, stream: &Stream) -> Option<Self> {
-        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)?, seen: None })
+        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)?, seen: None, texts: false })
     }
 
     /// Passes over values that were told not long ago: for callers to whom repetition says nothing.
@@ -40,11 +41,17 @@ impl<'c> Visitor<'c> {
         Visitor { seen: Some(Recent::new()), ..self }
     }
 
+    /// Tells texts too, as kind `text`.
+    #[must_use]
+    pub fn with_texts(self) -> Self {
+        Visitor { texts: true, ..self }
+    }
+
     /// Calls `f` for every typed value. A record that is not what its form says is visited up to the
     /// place where it breaks.
     pub fn visit(&mut self, raw: &Raw, f: &mut OnValue<'_>) {
         let Ok(text) = std::str::from_utf8(raw.bytes()) else { return };
-        let f = &mut Teller { f, seen: self.seen.as_mut() };
+        let f = &mut Teller { f, seen: self.seen.as_mut(), texts: self.texts };
         match raw.form() {
             Form::Json => {
                 let mut lexer = Lexer::new(text);
@@ -71,10 +78,14 @@ pub fn visit(catalogue: &Catalogue, stream: &Stream, raw: &Raw, f: &mut OnValue<
 struct Teller<'f, 'g> {
     f: &'f mut OnValue<'g>,
     seen: Option<&'f mut Recent>,
+    texts: bool,
 }
 
 impl Teller<'_, '_> {
     fn tell(&mut self, leaf: &Leaf, value: &str) {
+        if leaf.kind == Kind::Text && self.texts {
+            (self.f)(Kind::Text, value);
+        }
         if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId) {
             return;
         }
@@ -268,7 +279,10 @@ impl Pieces for Typed<'_, '_, '_> {
     fn value(&mut self, plan: &mut Plan<'_>, slot: SlotId, value: &str, _: &mut Vec<u8>) -> Fate {
         self.hand_on(plan, slot, value)
     }
-    fn free(&mut self, _: &mut Plan<'_>, _: SlotId, _: &str, _: &mut Vec<u8>) -> Fate {
+    fn free(&mut self, _: &mut Plan<'_>, _: SlotId, text: &str, _: &mut Vec<u8>) -> Fate {
+        if self.0.texts {
+            (self.0.f)(Kind::Text, text);
+        }
         Fate::Dropped
     }
 }

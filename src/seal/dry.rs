@@ -62,6 +62,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace) -> Result<Dry> {
         names: job.names,
         signer: &Unsigned,
         secrets: Vec::new(),
+        strict_names: false,
         workers: job.workers,
         bundle_id: String::new(),
         created_at: Timestamp::UNIX_EPOCH,

@@ -26,7 +26,8 @@ pub(super) fn learn(
             let (mut bytes, mut records) = (0, 0);
             let dataset = &task.stream.dataset;
             let has_suffixes = Suffixes::stand_in(dataset);
-            let mut visitor = Visitor::new(job.catalogue, &task.stream).map(Visitor::once);
+            let mut visitor =
+                Visitor::new(job.catalogue, &task.stream).map(|visitor| visitor.once().with_texts());
             for raw in workspace.slice(&task.stream, task.slice)? {
                 let raw = raw?;
                 stopped(job)?;
@@ -49,5 +50,10 @@ pub(super) fn learn(
         },
     )?;
     job.observer.on(&Event::End { phase: Phase::Learn });
-    Ok((learner.freeze(), suffixes))
+    let guarded = !(job.strict_names || job.policy.strict_names());
+    let mut dictionary = if guarded { learner.freeze_guarded() } else { learner.freeze() };
+    if !dictionary.knows_a_directory() && !job.policy.keeps_unlearned_text() {
+        dictionary.keep_wording_only();
+    }
+    Ok((dictionary, suffixes))
 }

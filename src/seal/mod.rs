@@ -57,6 +57,8 @@ pub struct Job<'a> {
     pub signer: &'a dyn Signer,
     /// Every secret in memory, for the leak check.
     pub secrets: Vec<Zeroizing<Vec<u8>>>,
+    /// Replace labels in texts that the frequency guard would leave.
+    pub strict_names: bool,
     /// Worker threads.
     pub workers: usize,
     /// The bundle's id.
@@ -99,6 +101,11 @@ pub struct Done {
     pub undeclared: u64,
     /// Soft originals that stand in the bundle as ordinary words, counted.
     pub soft: u64,
+    /// Account labels that are words of these logs and were replaced beside a cue only.
+    pub guarded: u64,
+    /// Words that were left out of texts because no directory was read; `None` where one was, or where
+    /// the policy does without.
+    pub words_left_out: Option<u64>,
     /// Datasets that are complete, partial, skipped.
     pub datasets: [u64; 3],
     /// Files of which nothing was taken.
@@ -158,6 +165,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
 
     job.observer.on(&Event::Begin { phase: Phase::Rewrite, total: Some(total) });
     let mut tally = Tally::default();
+    tally.note_guarded(dictionary.guarded());
     let mut leaks = Vec::new();
     let mut too_large: BTreeMap<String, u64> = BTreeMap::new();
     let mut rows = PartRows::new();
@@ -303,7 +311,14 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
         other => other?,
     };
     job.observer.on(&Event::End { phase: Phase::Sign });
-    Ok(Outcome::Sealed(Box::new(done(sealed, learned, &tally, &rows, leak_check.soft_hits(), &collection))))
+    Ok(Outcome::Sealed(Box::new(done(
+        sealed,
+        &dictionary,
+        &tally,
+        &rows,
+        leak_check.soft_hits(),
+        &collection,
+    ))))
 }
 
 fn collision() -> Error {
@@ -427,7 +442,7 @@ fn facts(
 
 fn done(
     sealed: Vec<Sealed>,
-    learned: Learned,
+    dictionary: &Dictionary,
     tally: &Tally,
     rows: &PartRows,
     soft: u64,
@@ -449,12 +464,14 @@ fn done(
     }
     Done {
         sealed,
-        learned: learned.names,
-        learned_from: learned.from,
+        learned: dictionary.names(),
+        learned_from: dictionary.sources(),
         rows: rows.values().flat_map(|rows| &rows.parts).sum(),
         parts: rows.values().map(|rows| rows.parts.len() as u64).sum(),
         undeclared: tally.undeclared(),
         soft,
+        guarded: dictionary.guarded(),
+        words_left_out: dictionary.keeps_wording_only().then(|| tally.words_left_out()),
         datasets,
         refused,
         incomplete: collection.completeness.datasets.iter().any(|dataset| dataset.outcome.is_incomplete()),

@@ -29,6 +29,7 @@ mod plan;
 mod policy;
 mod privacy;
 mod proof;
+mod prose;
 mod pseudonyms;
 mod real_data;
 mod redaction;

@@ -201,14 +201,14 @@ fn members_beside_the_rules_are_checked_too() {
         (json!({"risk": {"k_min": 5, "mode": "warn"}}), "re-identification"),
         (json!({"keep": {"accounts": ["svc@contoso.com"]}}), "literal keep-lists"),
         (json!({"keep": {"ips": ["builtin:microsoft-services"]}}), "literal keep-lists"),
-        (json!({"names": {"strict": true}}), "one way"),
+        (json!({"names": {"stopwords": []}}), "one way"),
         (json!({"leak_check": {"allow": [{"text": "Aurora", "reason": ""}]}}), "reason"),
         (json!({"leak_check": {"encodings": "none"}}), "all"),
     ] {
         let (code, _, out) = lint(more);
         assert!(code == Some(2) && out.contains(part), "{out}");
     }
-    let fine = json!({"names": {"min_label": 5, "stopwords": ["builtin:all"], "strict": false}, "leak_check": {"encodings": "all", "allow": []}});
+    let fine = json!({"names": {"min_label": 5, "stopwords": ["builtin:all"], "strict": true}, "leak_check": {"encodings": "all", "allow": []}});
     assert_eq!(lint(fine).1, Vec::<String>::new());
 }
 

@@ -43,7 +43,9 @@ pub(super) fn find(
             let hit = kinds.into_iter().filter(|kind| treated.contains(*kind)).find(|kind| {
                 let mut known = dictionary.beginning_with(*kind, &folded);
                 known.next().is_some_and(|original| {
-                    hardness(original) == Hardness::Hard && original.len() > folded.len()
+                    hardness(original) == Hardness::Hard
+                        && original.len() > folded.len()
+                        && !dictionary.is_guarded(*kind, original)
                 })
             });
             if let Some(kind) = hit {

@@ -194,7 +194,7 @@ impl Names {
             }
         };
         for (kind, text) in dictionary.originals().filter(|(kind, _)| treated.contains(*kind)) {
-            let hard = hardness(text) == Hardness::Hard;
+            let hard = hardness(text) == Hardness::Hard && !dictionary.is_guarded(kind, text);
             add(text, kind, hard);
             if kind == Kind::Upn {
                 // As SharePoint writes it in paths.

@@ -295,11 +295,9 @@ fn choices(
         );
         return Err(inspected.wrong(&["names", "min_label"], message));
     }
-    if file.names.strict || file.names.stopwords.is_empty() {
-        let member = if file.names.strict { "strict" } else { "stopwords" };
-        let message =
-            "names in prose are looked for in one way: `\"stopwords\": [\"builtin:all\"], \"strict\": false`";
-        return Err(inspected.wrong(&["names", member], message));
+    if file.names.stopwords.is_empty() {
+        let message = "names in prose are looked for in one way: `\"stopwords\": [\"builtin:all\"]`";
+        return Err(inspected.wrong(&["names", "stopwords"], message));
     }
     for (index, allowed) in file.leak_check.allow.iter().enumerate() {
         let path = ["leak_check", "allow", &index.to_string()];

@@ -179,6 +179,20 @@ impl Policy {
         self.file.leak_check.allow.iter().map(|allowed| allowed.text.as_str())
     }
 
+    /// Whether names are replaced in texts without the frequency guard.
+    pub fn strict_names(&self) -> bool {
+        self.file.names.strict
+    }
+
+    /// Whether texts are scanned for what is known alone, although no directory was read: `minimal` and
+    /// what extends it.
+    pub fn keeps_unlearned_text(&self) -> bool {
+        let bases = self.file.extends.iter().map(String::as_str).chain(self.builtin_name());
+        bases
+            .map(|base| base.strip_prefix("builtin:").unwrap_or(base))
+            .any(|base| base.starts_with("minimal"))
+    }
+
     /// Line and column of a member of the policy's text.
     pub fn place(&self, text: &str, path: &[&str]) -> (usize, usize) {
         place::locate(text, path)

@@ -32,6 +32,8 @@ pub struct Values<'r> {
     pub renderer: Renderer<'r>,
     /// Text engine.
     pub engine: TextEngine<'r>,
+    /// Whether texts keep nothing but wording.
+    wording_only: bool,
     /// Replacements made in text.
     pub found: u64,
     /// Texts in which nothing was found, with the kind of the field around them.
@@ -53,6 +55,7 @@ impl<'r> Values<'r> {
         Values {
             renderer: Renderer::new(rules, names, dictionary),
             engine: TextEngine::new(dictionary),
+            wording_only: dictionary.keeps_wording_only(),
             found: 0,
             clean: std::iter::repeat_with(|| None).take(CLEAN).collect(),
             still: Still::default(),
@@ -108,6 +111,9 @@ impl<'r> Values<'r> {
             }
             Treatment::Scan | Treatment::Parse(_) if leaf.kind == Kind::Url => self.url(value, counts, out),
             Treatment::Parse(Decoder::Cert) => self.certificate(value, counts, out),
+            Treatment::Scan | Treatment::Parse(_) if leaf.kind == Kind::Text && self.wording_only => {
+                self.wording(value, counts, out)
+            }
             Treatment::Scan | Treatment::Parse(_) => self.scan(None, value, counts, out),
         }
     }
@@ -233,6 +239,20 @@ impl<'r> Values<'r> {
     /// A part of a composite value under the rule of its kind; `None` if it must not leave.
     fn part(&mut self, kind: Kind, value: &str) -> Option<String> {
         self.name(Some(kind), value).map(Cow::into_owned)
+    }
+
+    /// Scans a text of which nothing but wording stays.
+    fn wording(&mut self, value: &str, counts: &mut Counts, out: &mut Vec<u8>) -> Fate {
+        let start = out.len();
+        let found = self.engine.of_texts().scan(value, &mut self.renderer, out);
+        counts.scanned += 1;
+        counts.found += found;
+        self.found += found;
+        if found == 0 && out[start..] == *value.as_bytes() {
+            out.truncate(start);
+            return Fate::Same;
+        }
+        Fate::Written
     }
 
     /// Scans a text; `inside` is the kind of the kept field that holds it.

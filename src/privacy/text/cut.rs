@@ -8,7 +8,7 @@ use super::super::render::Render;
 use super::super::vocabulary::is_stop_word;
 use super::encoded::Find;
 use super::span::{is_word_byte, rank};
-use super::treat;
+use super::{TextEngine, treat};
 use crate::kind::Kind;
 use memchr::memmem::Finder;
 use std::sync::OnceLock;
@@ -24,7 +24,17 @@ const LONGEST: usize = 128;
 pub(super) const AMBIGUOUS: &str = "ambiguous-fold";
 
 /// Adds the values that were cut off in a text.
-pub(super) fn find(text: &str, dictionary: &Dictionary, render: &mut dyn Render, finds: &mut Vec<Find>) {
+pub(super) fn find(engine: &TextEngine<'_>, text: &str, render: &mut dyn Render, finds: &mut Vec<Find>) {
+    let dictionary = engine.dictionary;
+    if engine.has("cut by a mark") {
+        marks(text, dictionary, render, finds);
+    }
+    if engine.has("cut by a column") {
+        tables(text, dictionary, render, finds);
+    }
+}
+
+fn marks(text: &str, dictionary: &Dictionary, render: &mut dyn Render, finds: &mut Vec<Find>) {
     static DOTS: OnceLock<Finder<'static>> = OnceLock::new();
     let bytes = text.as_bytes();
     if bytes.len() < SHORTEST {
@@ -43,7 +53,6 @@ pub(super) fn find(text: &str, dictionary: &Dictionary, render: &mut dyn Render,
             one(text, at, false, dictionary, render, finds);
         }
     }
-    tables(text, dictionary, render, finds);
 }
 
 /// Most lines of a table that are looked at, and fewest dashes of a column's rule.

@@ -7,6 +7,7 @@
 
 use super::rungs::{Marks, Rung, views};
 use super::span::{Span, What, rank, resolve};
+use super::switch::of_rung;
 use super::{Place, TextEngine, base64, cut, line_break, shapes, treat, words};
 use crate::kind::Kind;
 use crate::privacy::render::Render;
@@ -34,7 +35,7 @@ pub(super) fn add(
 ) {
     let mut finds = Vec::new();
     find(engine, text, place, render, &mut finds);
-    cut::find(text, engine.dictionary, render, &mut finds);
+    cut::find(engine, text, render, &mut finds);
     for one in finds {
         spans.push(Span {
             start: one.start,
@@ -50,7 +51,7 @@ fn find(engine: &TextEngine<'_>, text: &str, place: Place, render: &mut dyn Rend
     if place.depth >= DEPTH {
         return;
     }
-    if !place.form {
+    if !place.form && engine.has("base64") {
         base64::find(engine, text, place, render, finds);
     }
     let marks = Marks::of(text.as_bytes());
@@ -58,6 +59,9 @@ fn find(engine: &TextEngine<'_>, text: &str, place: Place, render: &mut dyn Rend
         return;
     }
     for rung in Rung::ALL {
+        if !engine.has(of_rung(rung)) {
+            continue;
+        }
         let form = place.form || rung == Rung::Form;
         let deeper = Place { depth: place.depth + 1, json: place.json, announced: false, form };
         for view in views(rung, marks, text) {
@@ -89,6 +93,7 @@ fn look(
     let (mut spans, mut fresh) = (Vec::new(), Vec::new());
     if rung != Rung::Form {
         shapes::find(text, engine.dictionary, &mut spans);
+        engine.sift(&mut spans);
         // Without its escapes a distinguished name is another one.
         spans.retain(|span| rung != Rung::Ldap || span.what != What::Value(Kind::Dn));
     }
@@ -118,7 +123,8 @@ fn names(
     render: &mut dyn Render,
     finds: &mut Vec<Find>,
 ) {
-    let (mut at, mut shorter) = (range.start, usize::MAX);
+    let start = if engine.has("learned names") { range.start } else { range.end };
+    let (mut at, mut shorter) = (start, usize::MAX);
     while let Some(name) = words::next(text, at, range.end, shorter, place.announced, engine.dictionary) {
         let found = name.start..name.end;
         if touches(&found) {

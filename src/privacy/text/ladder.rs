@@ -86,7 +86,10 @@ pub(super) fn embedded(
     fresh: &mut Vec<Vec<u8>>,
 ) -> Option<String> {
     let bytes = text.as_bytes();
-    if place.json >= DEPTH || memchr::memchr(b'\\', bytes).is_none() || memchr::memchr(b'"', bytes).is_none()
+    if !engine.has("json inside text")
+        || place.json >= DEPTH
+        || memchr::memchr(b'\\', bytes).is_none()
+        || memchr::memchr(b'"', bytes).is_none()
     {
         return None;
     }

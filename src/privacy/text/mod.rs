@@ -22,6 +22,8 @@ mod mail;
 mod rungs;
 mod shapes;
 mod span;
+pub mod switch;
+mod wording;
 mod words;
 
 use super::dictionary::Dictionary;
@@ -33,6 +35,10 @@ use span::{Span, What};
 #[derive(Clone, Copy)]
 pub struct TextEngine<'a> {
     dictionary: &'a Dictionary,
+    /// Whether of the words between finds only wording stays.
+    wording_only: bool,
+    /// The part that a test takes away; empty in the program.
+    without: &'static str,
 }
 
 /// Where a text stands.
@@ -51,7 +57,39 @@ struct Place {
 impl<'a> TextEngine<'a> {
     /// An engine over a frozen dictionary.
     pub fn new(dictionary: &'a Dictionary) -> Self {
-        TextEngine { dictionary }
+        TextEngine { dictionary, wording_only: false, without: "" }
+    }
+
+    /// An engine without one of its parts: for tests that demand that somebody misses it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without(self, part: &'static str) -> Self {
+        TextEngine { without: part, ..self }
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.without != part
+    }
+
+    /// Takes the finds of the missing recogniser out.
+    fn sift(&self, spans: &mut Vec<Span>) {
+        if !self.without.is_empty() {
+            spans.retain(|span| switch::recogniser(span) != self.without);
+        }
+    }
+
+    /// The recognisers that find something in a text, by name.
+    #[doc(hidden)]
+    pub fn recognisers(&self, text: &str) -> Vec<&'static str> {
+        let mut spans = Vec::new();
+        shapes::find(text, self.dictionary, &mut spans);
+        spans.iter().map(switch::recogniser).collect()
+    }
+
+    /// The engine for texts: where the dictionary says so, it leaves out every word that is no wording.
+    #[must_use]
+    pub fn of_texts(self) -> Self {
+        TextEngine { wording_only: self.dictionary.keeps_wording_only(), ..self }
     }
 
     /// Scans `text` (plain, unescaped) and appends the treated text to `out`; returns the number of
@@ -61,11 +99,14 @@ impl<'a> TextEngine<'a> {
     }
 
     fn scan_at(&self, text: &str, place: Place, render: &mut dyn Render, out: &mut Vec<u8>) -> u64 {
-        if let Some(replaced) = ladder::json(self, text, place, render, out) {
+        if self.has("json as a whole")
+            && let Some(replaced) = ladder::json(self, text, place, render, out)
+        {
             return replaced;
         }
         let mut spans: Vec<Span> = Vec::new();
         shapes::find(text, self.dictionary, &mut spans);
+        self.sift(&mut spans);
         let mut fresh = Vec::new();
         match ladder::embedded(self, text, place, render, &mut spans, &mut fresh) {
             Some(rest) => encoded::add(self, &rest, place, render, &mut spans, &mut fresh),
@@ -102,7 +143,8 @@ impl<'a> TextEngine<'a> {
         render: &mut dyn Render,
         out: &mut Vec<u8>,
     ) -> u64 {
-        let (mut at, mut copied, mut replaced, mut shorter) = (from, from, 0, usize::MAX);
+        let mut at = if self.has("learned names") { from } else { to };
+        let (mut copied, mut replaced, mut shorter, mut fresh) = (from, 0, usize::MAX, Vec::new());
         while let Some(name) = words::next(text, at, to, shorter, place.announced, self.dictionary) {
             let within = |(start, end): &(usize, usize)| {
                 *start <= name.start && name.end <= *end && name.end - name.start < end - start
@@ -111,22 +153,45 @@ impl<'a> TextEngine<'a> {
                 (at, shorter) = (name.end, usize::MAX);
                 continue;
             }
-            let before = out.len();
-            out.extend_from_slice(&text.as_bytes()[copied..name.start]);
-            let treated = treat(name.kind, name.value, &text[name.start..name.end], render, out);
-            replaced += treated;
+            fresh.clear();
+            let treated = treat(name.kind, name.value, &text[name.start..name.end], render, &mut fresh);
             if treated == 0 {
                 // The policy keeps it (a group's name, say); a person may stand inside.
-                out.truncate(before);
                 (at, shorter) = (name.start, name.end);
             } else {
+                replaced += treated + self.plain(text, copied, name.start, kept, render, out);
+                out.extend_from_slice(&fresh);
                 out.extend_from_slice(line_break(&text[name.start..name.end]).as_bytes());
                 (at, shorter) = (name.end, usize::MAX);
                 copied = at;
             }
         }
-        out.extend_from_slice(&text.as_bytes()[copied..to]);
-        replaced
+        replaced + self.plain(text, copied, to, kept, render, out)
+    }
+
+    /// Writes a stretch without finds but those in `kept`.
+    fn plain(
+        &self,
+        text: &str,
+        from: usize,
+        to: usize,
+        kept: &[(usize, usize)],
+        render: &mut dyn Render,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        if !self.wording_only {
+            out.extend_from_slice(&text.as_bytes()[from..to]);
+            return 0;
+        }
+        let (mut at, mut left_out) = (from, 0);
+        for (start, end) in kept.iter().filter(|(start, end)| *start >= from && *end <= to) {
+            left_out += wording::copy(&text[at..*start], out);
+            out.extend_from_slice(&text.as_bytes()[*start..*end]);
+            at = *end;
+        }
+        left_out += wording::copy(&text[at..to], out);
+        (0..left_out).for_each(|_| render.lint(wording::UNKNOWN));
+        left_out
     }
 
     /// Writes what became of a span.

@@ -11,6 +11,7 @@ mod encode;
 mod forms;
 mod mutation;
 mod negative;
+mod parts;
 mod people;
 mod text;
 

@@ -124,7 +124,7 @@ pub struct Names {
     pub min_label: u8,
     /// Words that are no names.
     pub stopwords: Vec<StopWords>,
-    /// Whether shorter labels are replaced in prose too. Only `false` is supported.
+    /// Whether labels are replaced in prose that the frequency guard would leave: words of these very logs.
     pub strict: bool,
 }
 
