@@ -197,7 +197,9 @@ impl Dictionary {
         let made = |label: &str| {
             let ends = || label.char_indices().map(|(at, c)| at + c.len_utf8());
             label.char_indices().any(|(from, _)| {
-                ends().filter(|to| *to > from && to - from < label.len()).any(|to| parts.contains(&label[from..to]))
+                ends()
+                    .filter(|to| *to > from && to - from < label.len())
+                    .any(|to| parts.contains(&label[from..to]))
             })
         };
         found.retain(|number| !made(self.original(*number).text));
