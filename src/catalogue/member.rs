@@ -35,6 +35,16 @@ impl Path {
         found.into_iter().next()
     }
 
+    /// The first value at each of several paths, from one reading that ends where the first of the paths
+    /// has one: later paths are asked only where it has none.
+    pub fn first_of(paths: &[Path], json: &[u8]) -> Vec<Option<String>> {
+        let mut found = vec![Vec::new(); paths.len()];
+        let open: Vec<Open<'_>> =
+            paths.iter().enumerate().map(|(at, path)| (at, path.0.as_slice())).collect();
+        collect(json, &open, 0, true, &mut found);
+        found.into_iter().map(|found| found.into_iter().next()).collect()
+    }
+
     /// The values at each of several paths, as [`Path::values`] gives them, from one reading.
     pub fn values_of<const N: usize>(paths: &[Path; N], json: &[u8]) -> [Vec<String>; N] {
         let mut found = std::array::from_fn(|_| Vec::new());
@@ -51,7 +61,7 @@ const MOST_NESTED: usize = 3;
 /// Number of a path and what is left of it.
 type Open<'a> = (usize, &'a [String]);
 
-/// Reads until the end, the damage, or the first value if `once`.
+/// Reads until the end, the damage, or the first value of the first path if `once`.
 fn collect(json: &[u8], paths: &[Open<'_>], nested: usize, once: bool, found: &mut [Vec<String>]) {
     // Text needs no second check of every string.
     match std::str::from_utf8(json) {
@@ -91,7 +101,7 @@ impl At<'_, '_> {
 
     /// The error ends the reading.
     fn goes_on<E: Error>(&self) -> Result<(), E> {
-        match self.once && self.found.iter().any(|found| !found.is_empty()) {
+        match self.once && self.found.first().is_some_and(|found| !found.is_empty()) {
             true => Err(E::custom("")),
             false => Ok(()),
         }
@@ -224,6 +234,15 @@ mod tests {
         assert!(values("nothing").is_empty());
         assert!(values("status").is_empty());
         assert!(values("absent/x").is_empty());
+    }
+
+    #[test]
+    fn the_first_path_that_has_a_value_ends_the_reading() {
+        let paths = ["nested/user/id", "requestId", "nothing"].map(Path::new);
+        let found = Path::first_of(&paths, RECORD);
+        assert_eq!(found, [Some("c".to_owned()), None, None], "the reading goes no further");
+        let paths = ["absent", "requestId", "targetResources/id"].map(Path::new);
+        assert_eq!(Path::first_of(&paths, RECORD), [None, Some("r".into()), Some("a".into())]);
     }
 
     #[test]

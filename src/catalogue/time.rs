@@ -51,7 +51,13 @@ fn read(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 
 /// The time of a record: the first of the paths that holds a readable time.
 pub fn of_record(paths: &[Path], json: &[u8]) -> Option<Timestamp> {
-    paths.iter().find_map(|path| parse(&path.first(json)?))
+    let first = Path::first_of(paths, json);
+    if let Some(time) = first.iter().flatten().find_map(|text| parse(text)) {
+        return Some(time);
+    }
+    // The first path has a value that is no time, and ended the reading.
+    let rest = paths.get(1..).filter(|_| matches!(first.first(), Some(Some(_))))?;
+    rest.iter().find_map(|path| parse(&path.first(json)?))
 }
 
 /// Renders a time as in manifests: RFC 3339, UTC, with as many digits of fraction as needed.

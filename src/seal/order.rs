@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::privacy::{Dictionary, LeakCheck, Renderer};
 use crate::record::{Raw, Redacted};
 use crate::workspace::{RunReader, Runs, SLICE_BYTES, Workspace};
+use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,6 +146,12 @@ impl Keys {
                 None => vec![0xff; 17],
             },
         }
+    }
+
+    /// The time that a key by time was made of.
+    fn time(key: &[u8]) -> Option<Timestamp> {
+        let number = u128::from_be_bytes(key.try_into().ok()?) ^ (1 << 127);
+        Timestamp::from_nanosecond(number as i128).ok()
     }
 }
 
@@ -318,9 +325,14 @@ pub(super) fn merge<'a>(
 ) -> Result<Parts<'a>> {
     let clock = Clock::new(job, task);
     let mut parts = Parts::new(leak_check, task);
-    Merged::new(slices, stretch)?.each(|_, record| {
+    Merged::new(slices, stretch)?.each(|key, record| {
         stopped(job)?;
-        parts.push(record, clock.read(record))
+        // A key by time holds it already.
+        let time = match task.order {
+            Order::Time => Keys::time(key),
+            _ => clock.read(record),
+        };
+        parts.push(record, time)
     })?;
     Ok(parts)
 }
