@@ -5,7 +5,7 @@ use super::rungs::Rung;
 use super::span::{Span, What, rank};
 use crate::kind::Kind;
 
-/// Parts of the engine beside recognisers of shapes and secrets, whose names are made by [`recogniser`].
+/// Parts of the engine beside recognisers of shapes and secrets, whose names are made by `recogniser`.
 pub const PARTS: [&str; 16] = [
     "rung percent",
     "rung form",
