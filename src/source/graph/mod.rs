@@ -35,7 +35,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 /// Arrivals that wait for the gatherer; each can hold a page.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 /// A dataset to fetch.
 #[derive(Clone, Debug)]
