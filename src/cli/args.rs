@@ -333,7 +333,7 @@ pub struct Sealing {
     #[arg(long, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
     /// Replace account labels in texts even where they are frequent words of these very logs. Without it
-    /// such a label is replaced beside a cue (`user=`, `DOMAIN\\`) only.
+    /// such a label is replaced beside a cue (`user=`, `DOMAIN\`) only.
     #[arg(long)]
     pub strict_names: bool,
     /// Incident key. Without it a new one is written to your state folder and its path printed.

@@ -269,6 +269,8 @@ const MEMBERS: &[&str] = &[
     r#""userPrincipalName":"anna""#,
     r#""path":"C:\\Users\\greta,""#,
     r#""password":"","#,
+    r#""header":"Authorization: Bearer abc123def456","#,
+    r#""host":"ip-203-0-113-7""#,
     r#""abcdef123456","x"#,
     r#""sharedaccesskey"="abc123def456""#,
     r#""id":"f7cc07d7-7c15-447d-876d-c01b0e5a9e38""#,
