@@ -29,8 +29,11 @@
 //! entra_bundle::record::Statement::of(&serde_json::json!({"user": "greta"})).unwrap();
 //! ```
 
+mod known;
+
 use crate::error::{self, Error, Result};
 use jiff::Timestamp;
+pub(crate) use known::{Found, Known, Link};
 use serde::Serialize;
 use std::fmt;
 

@@ -69,6 +69,11 @@ impl Frequency {
         }
     }
 
+    /// Whether no more lines of this slice are counted.
+    pub fn has_enough(&self) -> bool {
+        self.slice.0 >= LINES
+    }
+
     /// Ends a slice. `typed` are the labels that stand in typed fields of it: where they do, a word of a
     /// text may well be the account.
     pub fn end_slice<'l>(&mut self, typed: impl Iterator<Item = &'l str>) {

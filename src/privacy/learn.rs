@@ -176,6 +176,11 @@ impl Learner {
         }
     }
 
+    /// Whether texts of this slice are still counted.
+    pub fn wants_texts(&self) -> bool {
+        !self.frequency.has_enough()
+    }
+
     /// Adds everything that another learner knows, which read a slice of its own.
     pub fn merge(&mut self, mut other: Learner) {
         other.end_slice();

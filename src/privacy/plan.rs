@@ -49,6 +49,13 @@ impl SlotId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);
 
+impl NodeId {
+    /// Its number, from 0 on in the order in which objects were first met.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// What happens to the value of a member.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -165,6 +172,9 @@ pub struct Plan<'r> {
     literals: bool,
     lines: Lines<'r>,
     root: SlotId,
+    /// Which counts are touched, and what they were before, while somebody wants to know.
+    journal: Vec<(SlotId, Counts)>,
+    journaling: bool,
 }
 
 impl<'r> Plan<'r> {
@@ -202,6 +212,8 @@ impl<'r> Plan<'r> {
             literals: rules.is_some_and(|rules| rules.exceptions().iter().any(|rule| rule.when.is_some())),
             lines: Lines::default(),
             root: SlotId(0),
+            journal: Vec::new(),
+            journaling: false,
         };
         let node = plan.node(Some(root), states.clone(), String::new(), '/');
         plan.root = plan.push(Slot::new(Act::Object(node), None, "/".into(), states));
@@ -222,7 +234,34 @@ impl<'r> Plan<'r> {
     /// The counts of a slot.
     #[inline]
     pub fn counts(&mut self, id: SlotId) -> &mut Counts {
-        &mut self.slots[id.0 as usize].counts
+        let counts = &mut self.slots[id.0 as usize].counts;
+        if self.journaling {
+            self.journal.push((id, *counts));
+        }
+        counts
+    }
+
+    /// Begins to note which counts are touched (or ends it), and forgets what was noted.
+    pub fn note_counts(&mut self, begin: bool) {
+        self.journaling = begin;
+        self.journal.clear();
+    }
+
+    /// How many notes there are: where those of what comes begin.
+    pub fn noted(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// What was added to the counts since there were so many notes.
+    pub fn counted_since(&self, noted: usize) -> Vec<(SlotId, Counts)> {
+        let mut first: Vec<(SlotId, Counts)> = Vec::new();
+        for (id, before) in self.journal.get(noted..).unwrap_or_default() {
+            if !first.iter().any(|(known, _)| known == id) {
+                first.push((*id, self.slot(*id).counts.since(before)));
+            }
+        }
+        first.retain(|(_, counts)| !counts.is_empty());
+        first
     }
 
     /// Whether a list at this slot is a set, whose elements are written in the order of their output.

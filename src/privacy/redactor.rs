@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::renderer::Renderer;
+use super::rewrite::again::Again;
 use super::rewrite::json::Json;
 use super::rewrite::value::Values;
 use super::rewrite::{text, xml};
@@ -68,6 +69,7 @@ impl<'a> Redactor<'a> {
 
     /// Ends the work and gives what was counted.
     pub fn into_tally(mut self) -> Tally {
+        Again::end(&mut self.values, &mut self.plan);
         self.tally.take_plan(&self.stream, self.plan.slots());
         self.tally.take_kinds(self.values.renderer.counts());
         self.tally.take_lints(self.values.renderer.lints());

@@ -32,6 +32,16 @@ pub struct KindCounts {
     pub dropped: u64,
 }
 
+impl KindCounts {
+    fn add(&mut self, outcome: Rendered, times: u64) {
+        match outcome {
+            Rendered::Kept | Rendered::Scan => self.kept += times,
+            Rendered::Replaced => self.replaced += times,
+            Rendered::Dropped => self.dropped += times,
+        }
+    }
+}
+
 /// Treats values of known kinds under resolved rules.
 pub struct Renderer<'r> {
     rules: &'r Rules,
@@ -44,6 +54,11 @@ pub struct Renderer<'r> {
     /// Whether what becomes of a value is not counted.
     aside: bool,
     asked: u64,
+    /// What became of values, by kind, while somebody wants to know.
+    journal: Vec<(Kind, Rendered)>,
+    journaling: bool,
+    /// How often something came about that no repetition of the value may repeat.
+    singular: u64,
 }
 
 /// By which way a value came: what becomes of it is a function of way, kind, surroundings and value.
@@ -96,7 +111,40 @@ impl<'r> Renderer<'r> {
             inside: None,
             aside: false,
             asked: 0,
+            journal: Vec::new(),
+            journaling: false,
+            singular: 0,
         }
+    }
+
+    /// Begins to note what becomes of values (or ends it), and forgets what was noted.
+    pub fn note_kinds(&mut self, begin: bool) {
+        self.journaling = begin;
+        self.journal.clear();
+    }
+
+    /// How many notes there are: where those of what comes begin.
+    pub fn noted(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// What became of values since there were so many notes.
+    pub fn counted_since(&self, noted: usize) -> &[(Kind, Rendered)] {
+        self.journal.get(noted..).unwrap_or_default()
+    }
+
+    /// How often something came about that the same value does not bring about again, or that is told
+    /// elsewhere: a random token, a lint.
+    pub fn singular(&self) -> u64 {
+        self.singular
+    }
+
+    /// Counts again what became of a value, so many times.
+    pub fn count_again(&mut self, kind: Kind, outcome: Rendered, times: u64) {
+        if self.journaling {
+            self.journal.push((kind, outcome));
+        }
+        self.counts[kind as usize].add(outcome, times);
     }
 
     /// The rules.
@@ -193,7 +241,8 @@ impl<'r> Renderer<'r> {
         outcome
     }
 
-    fn unlinked(&self, kind: Kind, treatment: Treatment, value: &str, out: &mut Vec<u8>) -> Rendered {
+    fn unlinked(&mut self, kind: Kind, treatment: Treatment, value: &str, out: &mut Vec<u8>) -> Rendered {
+        self.singular += u64::from(treatment == Treatment::Random);
         let text = match treatment {
             Treatment::Random => super::token::fresh(letter(kind)),
             Treatment::DateShift(days) => generalize::shift(value, self.names.date_shift_days(days.into())),
@@ -225,14 +274,8 @@ impl<'r> Renderer<'r> {
 
     fn count(&mut self, kind: Kind, outcome: Rendered) {
         self.asked += 1;
-        if self.aside {
-            return;
-        }
-        let counts = &mut self.counts[kind as usize];
-        match outcome {
-            Rendered::Kept | Rendered::Scan => counts.kept += 1,
-            Rendered::Replaced => counts.replaced += 1,
-            Rendered::Dropped => counts.dropped += 1,
+        if !self.aside {
+            self.count_again(kind, outcome, 1);
         }
     }
 
@@ -439,6 +482,7 @@ impl Render for Renderer<'_> {
 
     fn lint(&mut self, id: &'static str) {
         self.asked += 1;
+        self.singular += 1;
         *self.lints.entry(id).or_default() += 1;
     }
 }

@@ -7,6 +7,7 @@ use super::guid_decision::{is_public, may_be_guid};
 use super::parse_guid;
 use super::plan::{Act, NameFate, NodeId, Plan, SlotId};
 use super::renderer::{is_nothing, mix};
+use super::rewrite::again::Items;
 use super::rewrite::json::{DEEPEST, NESTED, is_json, opening, siblings};
 use super::rewrite::lex::{Broken, Lexer, unescape};
 use super::rewrite::text::Pieces;
@@ -16,7 +17,7 @@ use super::rewrite::{text, xml};
 use super::rules::Leaf;
 use crate::catalogue::{Catalogue, Stream};
 use crate::kind::Kind;
-use crate::record::{Form, Raw};
+use crate::record::{Form, Known, Raw};
 use std::borrow::Cow;
 
 /// Called with the kind and the plain text of each typed value.
@@ -26,32 +27,34 @@ pub type OnValue<'f> = dyn FnMut(Kind, &str) + 'f;
 pub struct Visitor<'c> {
     plan: Plan<'c>,
     seen: Option<Recent>,
+    /// Members and elements that were visited before, and whether there was a text in one.
+    again: Option<Known<bool>>,
     texts: bool,
 }
 
 impl<'c> Visitor<'c> {
     /// A visitor; `None` if the catalogue does not know the stream.
     pub fn new(catalogue: &'c Catalogue, stream: &Stream) -> Option<Self> {
-        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)?, seen: None, texts: false })
+        Some(Visitor { plan: Plan::of_kinds(catalogue, stream)?, seen: None, again: None, texts: false })
     }
 
     /// Passes over values that were told not long ago: for callers to whom repetition says nothing.
     #[must_use]
     pub fn once(self) -> Self {
-        Visitor { seen: Some(Recent::new()), ..self }
+        Visitor { seen: Some(Recent::new()), again: Some(Known::default()), ..self }
     }
 
-    /// Tells texts too, as kind `text`.
-    #[must_use]
-    pub fn with_texts(self) -> Self {
-        Visitor { texts: true, ..self }
+    /// Whether texts are told too, as kind `text`: each time they come.
+    pub fn tell_texts(&mut self, texts: bool) {
+        self.texts = texts;
     }
 
     /// Calls `f` for every typed value. A record that is not what its form says is visited up to the
     /// place where it breaks.
     pub fn visit(&mut self, raw: &Raw, f: &mut OnValue<'_>) {
         let Ok(text) = std::str::from_utf8(raw.bytes()) else { return };
-        let f = &mut Teller { f, seen: self.seen.as_mut(), texts: self.texts };
+        let (seen, again, texts) = (self.seen.as_mut(), self.again.as_mut(), self.texts);
+        let f = &mut Teller { f, seen, again, texts, met_texts: 0 };
         match raw.form() {
             Form::Json => {
                 let mut lexer = Lexer::new(text);
@@ -78,13 +81,19 @@ pub fn visit(catalogue: &Catalogue, stream: &Stream, raw: &Raw, f: &mut OnValue<
 struct Teller<'f, 'g> {
     f: &'f mut OnValue<'g>,
     seen: Option<&'f mut Recent>,
+    again: Option<&'f mut Known<bool>>,
     texts: bool,
+    /// Texts in the record so far.
+    met_texts: usize,
 }
 
 impl Teller<'_, '_> {
     fn tell(&mut self, leaf: &Leaf, value: &str) {
-        if leaf.kind == Kind::Text && self.texts {
-            (self.f)(Kind::Text, value);
+        if leaf.kind == Kind::Text {
+            self.met_texts += 1;
+            if self.texts {
+                (self.f)(Kind::Text, value);
+            }
         }
         if matches!(leaf.kind, Kind::Fact | Kind::Text | Kind::EventTime | Kind::TraceId | Kind::PublicId) {
             return;
@@ -104,6 +113,70 @@ impl Teller<'_, '_> {
             return;
         }
         (self.f)(leaf.kind, value);
+    }
+
+    /// Whether what was visited need not be visited again; a text in it is told each time.
+    fn is_done(&mut self, has_text: bool) -> bool {
+        self.met_texts += usize::from(has_text);
+        !(has_text && self.texts)
+    }
+
+    /// Passes over the item at the cursor if it is the one that came behind the last one before.
+    fn follow(&mut self, lexer: &mut Lexer<'_>, items: &mut Items) -> bool {
+        let Some(known) = &mut self.again else { return false };
+        let Some(found) = known.follow(items.link, items.place, lexer.rest()) else { return false };
+        let Some((length, _, has_text)) = known.get(found) else { return false };
+        let has_text = *has_text;
+        known.hit(found);
+        if !self.is_done(has_text) {
+            return false;
+        }
+        items.link = found.into();
+        lexer.advance(length - 1);
+        true
+    }
+
+    /// Visits an item, whose value is at the cursor and stands in `slot`, unless it is known.
+    fn item<'t>(
+        &mut self,
+        lexer: &mut Lexer<'t>,
+        start: usize,
+        slot: SlotId,
+        items: &mut Items,
+        visit: impl FnOnce(&mut Self, &mut Lexer<'t>) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        let before = items.link;
+        items.moved(slot);
+        let Some(known) = &mut self.again else { return visit(self, lexer) };
+        let item = match known.is_worth(items.judged(slot)) {
+            true => lexer.clone().to_end_of_item(start),
+            false => None,
+        };
+        let Some(item) = item else { return visit(self, lexer) };
+        if let Some(found) = known.find(items.place, item)
+            && let Some((length, _, has_text)) = known.get(found)
+        {
+            let has_text = *has_text;
+            known.hit(found);
+            known.was_worth(items.judged(slot));
+            known.connect(before, found);
+            if self.is_done(has_text) {
+                items.link = found.into();
+                lexer.advance(start + length - 1 - lexer.at());
+                return Ok(());
+            }
+            return visit(self, lexer);
+        }
+        let texts = self.met_texts;
+        visit(self, lexer)?;
+        let has_text = self.met_texts > texts;
+        if let Some(known) = &mut self.again
+            && let Some(found) = known.learn(items.place, item, &[], has_text, |_, _| ())
+        {
+            known.connect(before, found);
+            items.link = found.into();
+        }
+        Ok(())
     }
 }
 
@@ -179,9 +252,26 @@ fn value(
                 lexer.bump();
                 return Ok(());
             }
+            let inner = At { depth: at.depth + 1, ..at };
+            let mut items = match plan.slot(at.slot).act {
+                Act::Object(_) | Act::Leaf(_) => {
+                    Items::of_list(at.slot, inner.depth, at.nested, at.explained)
+                }
+                _ => None,
+            };
             loop {
-                lexer.space();
-                value(plan, lexer, At { depth: at.depth + 1, ..at }, members, f)?;
+                if let Some(items) = &mut items {
+                    if !f.follow(lexer, items) {
+                        let start = lexer.at();
+                        lexer.space();
+                        f.item(lexer, start, at.slot, items, |f, lexer| {
+                            value(plan, lexer, inner, members, f)
+                        })?;
+                    }
+                } else {
+                    lexer.space();
+                    value(plan, lexer, inner, members, f)?;
+                }
                 lexer.space();
                 match lexer.peek() {
                     Some(b',') => lexer.bump(),
@@ -231,10 +321,10 @@ fn object(
     at: At,
     f: &mut Teller<'_, '_>,
 ) -> Result<(), Broken> {
-    let members = if plan.asks_siblings(node) {
-        siblings(lexer.clone(), plan.asks_literals(), |raw| plan.asks(raw))?
+    let (members, mut items) = if plan.asks_siblings(node) {
+        (siblings(lexer.clone(), plan.asks_literals(), |raw| plan.asks(raw))?, None)
     } else {
-        Vec::new()
+        (Vec::new(), Items::of_object(node, at.depth, at.nested))
     };
     lexer.bump();
     lexer.space();
@@ -243,15 +333,24 @@ fn object(
         return Ok(());
     }
     loop {
-        lexer.space();
-        let raw = lexer.string()?;
-        lexer.colon()?;
-        let member = plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
-        if let NameFate::Data(kind) = member.name {
-            (f.f)(kind, &unescape(raw));
+        if !items.as_mut().is_some_and(|items| f.follow(lexer, items)) {
+            let start = lexer.at();
+            lexer.space();
+            let raw = lexer.string()?;
+            lexer.colon()?;
+            let member = plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
+            let inner = At { slot: member.slot, depth: at.depth + 1, explained: false, ..at };
+            let mut visit = |f: &mut Teller<'_, '_>, lexer: &mut Lexer<'_>| {
+                if let NameFate::Data(kind) = member.name {
+                    (f.f)(kind, &unescape(raw));
+                }
+                value(plan, lexer, inner, &members, f)
+            };
+            match &mut items {
+                Some(items) => f.item(lexer, start, member.slot, items, visit)?,
+                None => visit(f, lexer)?,
+            }
         }
-        let inner = At { slot: member.slot, depth: at.depth + 1, explained: false, ..at };
-        value(plan, lexer, inner, &members, f)?;
         lexer.space();
         match lexer.peek() {
             Some(b',') => lexer.bump(),

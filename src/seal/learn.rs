@@ -27,13 +27,14 @@ pub(super) fn learn(
             let dataset = &task.stream.dataset;
             let has_suffixes = Suffixes::stand_in(dataset);
             let mut visitor =
-                Visitor::new(job.catalogue, &task.stream).map(|visitor| visitor.once().with_texts());
+                Visitor::new(job.catalogue, &task.stream).map(Visitor::once);
             for raw in workspace.slice(&task.stream, task.slice)? {
                 let raw = raw?;
                 stopped(job)?;
                 bytes += raw.len() as u64;
                 records += 1;
                 if let Some(visitor) = &mut visitor {
+                    visitor.tell_texts(learner.wants_texts());
                     visitor.visit(&raw, &mut |kind, value| learner.learn(kind, value, dataset));
                 }
                 if has_suffixes {

@@ -205,56 +205,53 @@ impl<'a> LeakCheck<'a> {
         known: &mut Known,
         leaks: &mut Vec<Leak>,
     ) {
+        let mut passing = Vec::new();
         let mut report = |at: usize, what: &'static str, hard: bool| {
             if !range.contains(&at) {
             } else if what == PASSES {
-                self.soft.fetch_add(1, Ordering::Relaxed);
+                passing.push(at);
             } else if leaks.len() < MOST && self.has(what) {
                 leaks.push(Leak { entry: entry.to_owned(), offset: base + at as u64, what, hard });
             }
         };
         self.needles.find(window, |at| report(at, "key", true));
-        let regions = self.unescaped(window);
-        let covered: Vec<_> = regions.iter().filter_map(|region| region.covered.clone()).collect();
-        self.plain(window, &covered, &mut known.seen, &mut report);
-        for region in regions {
-            self.view(&region.view, 0, &mut report);
+        if self.names.crosses || !Seen::is_of_use(window) {
+            self.search(window, &mut known.vain, &mut report);
+        } else {
+            let (mut from, mut finds) = (0, Vec::new());
+            while let Some(mut block) = known.seen.unknown(window, &mut from) {
+                self.search(&block.view.bytes, &mut known.vain, &mut |at, what, hard| {
+                    finds.push((at, what, hard));
+                });
+                for (at, what, hard) in finds.drain(..) {
+                    block.found(at);
+                    report(block.view.origin(at), what, hard);
+                }
+                known.seen.learn(window, &block);
+            }
         }
-        for view in self.others(window, &mut known.vain) {
-            self.view(&view, 0, &mut report);
-        }
+        // Views overlap: a place counts once.
+        passing.sort_unstable();
+        passing.dedup();
+        self.soft.fetch_add(passing.len() as u64, Ordering::Relaxed);
     }
 
-    /// Searches a window as it stands, but for what is covered by views and what was searched before.
-    fn plain(
+    /// Searches bytes as they stand and in all views.
+    fn search(
         &self,
-        window: &[u8],
-        covered: &[std::ops::Range<usize>],
-        seen: &mut Seen,
+        bytes: &[u8],
+        vain: &mut view::Vain,
         report: &mut impl FnMut(usize, &'static str, bool),
     ) {
-        let pieces = if self.names.crosses { None } else { Seen::pieces(window) };
-        let Some(pieces) = pieces else {
-            let mut plain = 0;
-            for range in covered {
-                self.stretch(window, plain..range.start, report);
-                plain = range.end;
-            }
-            return self.stretch(window, plain..window.len(), report);
-        };
-        let (mut pieces, mut apart) = (&pieces[..], covered);
-        let mut finds = Vec::new();
-        while let Some(mut block) = seen.unknown(window, &mut pieces, &mut apart) {
-            self.examine(&block.view.bytes, |at| at, &mut |at, what, hard| finds.push((at, what, hard)));
-            for (at, what, hard) in finds.drain(..) {
-                block.found(at);
-                let origin = block.view.origin(at);
-                let range = covered.partition_point(|range| range.end <= origin);
-                if !covered.get(range).is_some_and(|range| range.contains(&origin)) {
-                    report(origin, what, hard);
-                }
-            }
-            seen.learn(window, &block);
+        let regions = self.unescaped(bytes);
+        let mut plain = 0;
+        for range in regions.iter().filter_map(|region| region.covered.as_ref()) {
+            self.stretch(bytes, plain..range.start, report);
+            plain = range.end;
+        }
+        self.stretch(bytes, plain..bytes.len(), report);
+        for view in regions.into_iter().map(|region| region.view).chain(self.others(bytes, vain)) {
+            self.view(&view, 0, report);
         }
     }
 

@@ -1,12 +1,13 @@
 //! Members that were searched before and held nothing: most of a record is what stood in the one before.
 //!
 //! The bytes are cut before every `"` behind a `,`. No shape, no secret and no learned original reaches
-//! over such a place (originals that hold one switch the memory off), nor does what stands before a
-//! find and decides about it. So the pieces of a stretch that are not known can be searched behind one
-//! another as if the others were not there, and a piece without a find need not be searched twice. A
-//! piece is remembered whole, never by its hash.
+//! over such a place, neither as it stands nor in a view (originals that hold one switch the memory off,
+//! and so do NUL bytes), nor does what stands before a find and decides about it. So the pieces that are
+//! not known can be searched behind one another as if the others were not there, and a piece without a
+//! find need not be searched twice. A piece is remembered whole, never by its hash.
 
 use super::view::View;
+use crate::record::{Known, Link};
 use memchr::memmem::Finder;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -14,32 +15,39 @@ use std::sync::OnceLock;
 /// What no find reaches over.
 const BORDER: &[u8] = b",\"";
 
-/// Slots of the memory, and bytes of one: the length of a piece and the piece. One MiB together.
-const SLOTS: usize = 1 << 13;
-const ROOM: usize = 128;
-
 /// Bytes that are looked at before what they taught is used.
 const BLOCK: usize = 64 << 10;
 
 /// Pieces must be this short on average, in bytes; else searching is cheaper than remembering.
 const SHORT: usize = 96;
 
+/// Numbers of beginnings by which it is judged whether pieces repeat.
+const BEGINNINGS: u32 = 1 << 10;
+
 /// Whether an original reaches over a border.
 pub(super) fn crosses(original: &str) -> bool {
     original.contains(",\"")
 }
 
+fn border() -> &'static Finder<'static> {
+    static FINDER: OnceLock<Finder<'static>> = OnceLock::new();
+    FINDER.get_or_init(|| Finder::new(BORDER))
+}
+
 /// The memory of one entry.
 pub(super) struct Seen {
-    slots: Vec<[u8; ROOM]>,
+    known: Known<()>,
+    /// What stood before the next piece.
+    link: Link,
 }
 
 /// A piece of the window.
 struct Piece {
     /// Where it starts in the view of unknown pieces.
     at: usize,
-    slot: Option<usize>,
     range: Range<usize>,
+    /// What stood before it, where it is to be remembered.
+    before: Option<Link>,
     found: bool,
 }
 
@@ -52,74 +60,65 @@ pub(super) struct Block {
 impl Seen {
     /// Nothing known yet.
     pub fn new() -> Seen {
-        Seen { slots: Vec::new() }
+        Seen { known: Known::default(), link: Link::place(0) }
     }
 
-    /// Where the pieces of a window start, and its end. `None` if it has too few pieces.
-    pub fn pieces(window: &[u8]) -> Option<Vec<usize>> {
-        static FINDER: OnceLock<Finder<'static>> = OnceLock::new();
-        let finder = FINDER.get_or_init(|| Finder::new(BORDER));
-        let sample = window.get(..BLOCK / 2)?;
-        if finder.find_iter(sample).count() * SHORT < sample.len() {
+    /// Whether a window has pieces enough.
+    pub fn is_of_use(window: &[u8]) -> bool {
+        let Some(sample) = window.get(..BLOCK / 2) else { return false };
+        border().find_iter(sample).count() * SHORT >= sample.len() && memchr::memchr(0, window).is_none()
+    }
+
+    /// The unknown ones of the pieces that start at `from` and some way behind it, which is moved on. `None`
+    /// at the end of the window.
+    pub fn unknown(&mut self, window: &[u8], from: &mut usize) -> Option<Block> {
+        let first = *from;
+        if first >= window.len() {
             return None;
         }
-        let borders = finder.find_iter(window).map(|at| at + 1);
-        Some([0].into_iter().chain(borders).chain([window.len()]).collect())
-    }
-
-    /// The unknown ones of the first pieces, which are taken off `pieces`: about as many as a block holds.
-    /// What lies in a range of `apart` is left out, and a piece that one reaches into is never known. Both are
-    /// ascending.
-    pub fn unknown(
-        &mut self,
-        window: &[u8],
-        pieces: &mut &[usize],
-        apart: &mut &[Range<usize>],
-    ) -> Option<Block> {
-        let first = match *pieces {
-            [first, _, ..] => *first,
-            _ => return None,
-        };
-        if self.slots.is_empty() {
-            self.slots = vec![[0; ROOM]; SLOTS];
-        }
         let mut block = Block { view: View::empty(), pieces: Vec::new() };
-        while let [from, to, ..] = **pieces
-            && from < first + BLOCK
-        {
-            *pieces = &pieces[1..];
-            while apart.first().is_some_and(|range| range.end <= from) {
-                *apart = &apart[1..];
-            }
-            let reaching = apart.first().filter(|range| range.start < to);
-            if reaching.is_some_and(|range| range.start <= from && to <= range.end) {
+        let mut at = first;
+        while at < window.len() && at < first + BLOCK {
+            // A piece is known with the quote of the next one, so that it ends where it ends.
+            if at > 0
+                && let Some(found) = self.known.follow(self.link, 0, &window[at..])
+                && let Some((length, ..)) = self.known.get(found)
+            {
+                self.known.hit(found);
+                self.link = found.into();
+                at += length - 1;
                 continue;
             }
-            let piece = &window[from..to];
-            let whole = reaching.is_none() && from > 0 && to < window.len();
-            let slot = if whole { slot(piece) } else { None };
-            if !slot.is_some_and(|slot| self.holds(slot, piece)) {
-                let at = block.view.bytes.len();
-                block.view.append(piece, from);
-                block.pieces.push(Piece { at, slot, range: from..to, found: false });
+            let end = border().find(&window[at..]).map_or(window.len(), |found| at + found + 1);
+            let number = beginning(&window[at..end]);
+            let before = std::mem::replace(&mut self.link, Link::place(number));
+            let whole = at > 0 && end < window.len() && self.known.is_worth(number);
+            if whole && let Some(found) = self.known.find(0, &window[at..=end]) {
+                self.known.was_worth(number);
+                self.known.hit(found);
+                self.known.connect(before, found);
+                self.link = found.into();
+            } else {
+                let start = block.view.bytes.len();
+                block.view.append(&window[at..end], at);
+                let before = whole.then_some(before);
+                block.pieces.push(Piece { at: start, range: at..end, before, found: false });
             }
+            at = end;
         }
+        *from = at;
         Some(block)
-    }
-
-    fn holds(&self, slot: usize, piece: &[u8]) -> bool {
-        let known = &self.slots[slot];
-        usize::from(known[0]) == piece.len() && known[1..=piece.len()] == *piece
     }
 
     /// Remembers the pieces in which nothing was found.
     pub fn learn(&mut self, window: &[u8], block: &Block) {
         for piece in block.pieces.iter().filter(|piece| !piece.found) {
-            let Some(slot) = piece.slot else { continue };
-            let bytes = &window[piece.range.clone()];
-            let known = &mut self.slots[slot];
-            known[0] = bytes.len() as u8;
-            known[1..=bytes.len()].copy_from_slice(bytes);
+            if let Some(before) = piece.before
+                && let Some(found) =
+                    self.known.learn(0, &window[piece.range.start..=piece.range.end], &[], (), |(), _| ())
+            {
+                self.known.connect(before, found);
+            }
         }
     }
 }
@@ -134,17 +133,8 @@ impl Block {
     }
 }
 
-/// The slot of a piece; `None` if it is too long to be remembered.
-fn slot(piece: &[u8]) -> Option<usize> {
-    if piece.len() >= ROOM {
-        return None;
-    }
-    let step = |hash: u64, word: u64| (hash.rotate_left(29) ^ word).wrapping_mul(0x9fb2_1c65_1e98_df25);
-    let (whole, rest) = piece.as_chunks::<8>();
-    let mut hash =
-        whole.iter().fold(piece.len() as u64, |hash, eight| step(hash, u64::from_le_bytes(*eight)));
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    hash = step(hash, u64::from_le_bytes(last));
-    Some((hash >> 40) as usize % SLOTS)
+/// The number of the name that a piece begins with.
+fn beginning(piece: &[u8]) -> u32 {
+    let name = piece.iter().skip(1).take(64).take_while(|b| **b != b'"');
+    name.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(*byte)) % BEGINNINGS
 }

@@ -35,6 +35,17 @@ impl Counts {
         self.violations += other.violations;
     }
 
+    /// Adds other counts so many times.
+    pub fn add_times(&mut self, other: &Counts, times: u64) {
+        self.kept += other.kept * times;
+        self.replaced += other.replaced * times;
+        self.redacted += other.redacted * times;
+        self.dropped += other.dropped * times;
+        self.scanned += other.scanned * times;
+        self.found += other.found * times;
+        self.violations += other.violations * times;
+    }
+
     /// What was added since they were `before`.
     pub fn since(&self, before: &Counts) -> Counts {
         Counts {

@@ -9,6 +9,7 @@ use super::super::plan::{Act, Member, NameFate, NodeId, Plan, SlotId};
 use super::super::policy::treatment::Treatment;
 use super::super::renderer::is_nothing;
 use super::super::rules::Leaf;
+use super::again::{Again, Items, Next};
 use super::lex::{Broken, Lexer, copyable, escape, unescape};
 use super::value::{Fate, Values, redacted};
 use crate::kind::Kind;
@@ -47,6 +48,7 @@ impl Json<'_, '_> {
     pub fn record(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         let mut lexer = Lexer::new(text);
         lexer.space();
+        Again::begin(self.values, self.plan);
         let place = Place { slot: self.plan.root(), depth: 0, nested: 0, explained: false, members: None };
         let start = out.len();
         let fate = self.value(&mut lexer, place, out)?;
@@ -113,15 +115,27 @@ impl Json<'_, '_> {
             out.push(b']');
             return Ok(Fate::Written);
         }
+        let mut items = match self.plan.slot(inner.slot).act {
+            Act::Object(_) | Act::Leaf(_) => {
+                Items::of_list(inner.slot, inner.depth, inner.nested, inner.explained)
+            }
+            _ => None,
+        };
         // Ends of the elements that were written.
         let mut ends: Vec<usize> = Vec::new();
         loop {
-            lexer.space();
             let mark = out.len();
             if !ends.is_empty() {
                 out.push(b',');
             }
-            match self.value(lexer, inner, out)? {
+            let fate = match &mut items {
+                Some(items) => self.element(lexer, inner, items, out)?,
+                None => {
+                    lexer.space();
+                    self.value(lexer, inner, out)?
+                }
+            };
+            match fate {
                 Fate::Dropped => out.truncate(mark),
                 _ => ends.push(out.len()),
             }
@@ -138,6 +152,32 @@ impl Json<'_, '_> {
         }
         out.push(b']');
         Ok(Fate::Written)
+    }
+
+    /// Rewrites an element that asks no sibling, or writes again what became of it before.
+    fn element(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        inner: Place<'_>,
+        items: &mut Items,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        if let Some(fate) = self.follow(lexer, items, out) {
+            return Ok(fate);
+        }
+        let start = lexer.at();
+        lexer.space();
+        match self.find_again(lexer, start, inner.slot, items, out) {
+            Next::Done(fate) => Ok(fate),
+            Next::Rewrite(trial) => {
+                let mark = out.len();
+                let fate = self.value(lexer, inner, out)?;
+                if let Some(trial) = trial {
+                    self.learn_again(trial, inner.slot, items, fate, &out[mark..]);
+                }
+                Ok(fate)
+            }
+        }
     }
 
     fn object(
@@ -203,15 +243,21 @@ impl Json<'_, '_> {
             out.push(b'}');
             return Ok(Fate::Written);
         }
+        let mut items = match (body.node, body.members) {
+            (Some(node), None) => Items::of_object(node, body.place.depth, body.place.nested),
+            _ => None,
+        };
         loop {
-            lexer.space();
-            let raw = lexer.string()?;
-            lexer.colon()?;
             let mark = out.len();
             if !first {
                 out.push(b',');
             }
-            match self.member(lexer, raw, body, out)? {
+            let again = items.as_mut().and_then(|items| self.follow(lexer, items, out));
+            let fate = match again {
+                Some(fate) => fate,
+                None => self.member(lexer, body, items.as_mut(), out)?,
+            };
+            match fate {
                 Fate::Dropped => out.truncate(mark),
                 _ => first = false,
             }
@@ -230,10 +276,14 @@ impl Json<'_, '_> {
     fn member(
         &mut self,
         lexer: &mut Lexer<'_>,
-        raw: &str,
         body: Body<'_>,
+        items: Option<&mut Items>,
         out: &mut Vec<u8>,
     ) -> Result<Fate, Broken> {
+        let start = lexer.at();
+        lexer.space();
+        let raw = lexer.string()?;
+        lexer.colon()?;
         let depth = body.place.depth + 1;
         let Some(node) = body.node else {
             self.name(None, raw, NameFate::Scan, out);
@@ -242,6 +292,29 @@ impl Json<'_, '_> {
         };
         let Member { slot, name } = self.plan.member(node, raw.as_bytes(), || unescape(raw).into_owned());
         let place = Place { slot, depth, nested: body.place.nested, explained: false, members: body.members };
+        let Some(items) = items else { return self.named(lexer, (node, raw, name), place, out) };
+        match self.find_again(lexer, start, slot, items, out) {
+            Next::Done(fate) => Ok(fate),
+            Next::Rewrite(trial) => {
+                let mark = out.len();
+                let fate = self.named(lexer, (node, raw, name), place, out)?;
+                if let Some(trial) = trial {
+                    self.learn_again(trial, slot, items, fate, &out[mark..]);
+                }
+                Ok(fate)
+            }
+        }
+    }
+
+    /// Rewrites a member whose name was read.
+    fn named(
+        &mut self,
+        lexer: &mut Lexer<'_>,
+        (node, raw, name): (NodeId, &str, NameFate),
+        place: Place<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Broken> {
+        let slot = place.slot;
         if let Act::Drop | Act::Undeclared = &self.plan.slot(slot).act {
             lexer.skip()?;
             self.plan.counts(slot).dropped += 1;

@@ -27,6 +27,26 @@ impl<'t> Lexer<'t> {
         self.at
     }
 
+    /// The bytes from here on.
+    #[inline]
+    pub fn rest(&self) -> &'t [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Moves past so many bytes, which end a token.
+    #[inline]
+    pub fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Bytes from `start` to behind what ends the value at the cursor: a comma or a closing bracket.
+    pub fn to_end_of_item(mut self, start: usize) -> Option<&'t [u8]> {
+        self.skip().ok()?;
+        self.space();
+        matches!(self.peek(), Some(b',' | b'}' | b']')).then_some(())?;
+        self.text.as_bytes().get(start..=self.at)
+    }
+
     /// The next byte.
     #[inline]
     pub fn peek(&self) -> Option<u8> {

@@ -1,5 +1,6 @@
 //! Rewriters: bytes of a raw record in, bytes of a redacted one out.
 
+pub(super) mod again;
 pub mod json;
 pub mod lex;
 pub mod still;

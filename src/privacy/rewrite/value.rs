@@ -10,6 +10,7 @@ use super::super::renderer::{Renderer, is_nothing, mix};
 use super::super::rules::Rules;
 use super::super::rules::{Leaf, PlacePart};
 use super::super::{Dictionary, Pseudonymizer, TextEngine, parse_guid};
+use super::again::Again;
 use super::still::Still;
 use crate::catalogue::{Grammar, is_nobody};
 use crate::kind::Kind;
@@ -40,6 +41,8 @@ pub struct Values<'r> {
     clean: Vec<Option<Box<Clean>>>,
     /// Strings that stayed, with their places.
     pub still: Still,
+    /// Members and elements that were rewritten before.
+    pub again: Again,
 }
 
 type Clean = (Option<Kind>, Vec<u8>);
@@ -59,6 +62,7 @@ impl<'r> Values<'r> {
             found: 0,
             clean: std::iter::repeat_with(|| None).take(CLEAN).collect(),
             still: Still::default(),
+            again: Again::default(),
         }
     }
 

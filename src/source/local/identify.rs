@@ -7,8 +7,10 @@
 //! are one JSON value; nothing is built.
 
 mod look;
+mod looker;
 mod rules;
 
+pub use looker::Looker;
 pub use rules::{Rules, Shape};
 
 use crate::catalogue::{Source, Stream};
@@ -44,14 +46,31 @@ pub enum Verdict<'r> {
 
 /// Judges one JSON text.
 pub fn record<'r>(rules: &Rules, json: &'r str, hint: &Hint) -> Verdict<'r> {
-    let Some(seen) = look(rules, json) else {
+    verdict(rules, json, look(rules, json).as_ref(), hint)
+}
+
+/// Judges one JSON text of a file, and tells how many opening brackets it has at least where it is an
+/// object: no less than its depth.
+pub fn record_of<'r>(
+    looker: &mut Looker,
+    rules: &Rules,
+    json: &'r str,
+    hint: &Hint,
+) -> (Verdict<'r>, Option<usize>) {
+    let looked = looker.look(rules, json);
+    let brackets = looked.as_ref().map(|looked| looked.brackets);
+    (verdict(rules, json, looked.as_ref().map(|looked| &looked.seen), hint), brackets)
+}
+
+fn verdict<'r>(rules: &Rules, json: &'r str, seen: Option<&Seen<'r>>, hint: &Hint) -> Verdict<'r> {
+    let Some(seen) = seen else {
         // Not an object: valid or not, it is no record.
         return match serde_json::from_str::<IgnoredAny>(json) {
             Ok(_) => Verdict::Unknown,
             Err(_) => Verdict::Invalid,
         };
     };
-    if let Some(stream) = stream(rules, &seen, hint) {
+    if let Some(stream) = stream(rules, seen, hint) {
         return Verdict::Known(stream);
     }
     if hint.row {

@@ -10,7 +10,7 @@ mod object;
 mod table;
 
 use super::flow::{Records, Step};
-use super::identify::{self, Hint, Rules, Verdict};
+use super::identify::{self, Hint, Looker, Rules, Verdict};
 use super::scan::{self, Scan};
 use super::window::Window;
 use crate::catalogue::Stream;
@@ -40,6 +40,7 @@ enum Frame {
 pub struct Json<'a> {
     window: Window<'a>,
     rules: &'static Rules,
+    looker: Looker,
     max_record: usize,
     lines: bool,
     form: &'static str,
@@ -66,6 +67,7 @@ impl<'a> Json<'a> {
         Json {
             window,
             rules: Rules::builtin(),
+            looker: Looker::default(),
             max_record,
             lines,
             form,
@@ -259,8 +261,10 @@ impl<'a> Json<'a> {
                 String::from_utf8_lossy(error.as_bytes()).into_owned()
             }
         };
-        let verdict = identify::record(self.rules, &text, hint);
-        if verdict != Verdict::Invalid && scan::too_deep(text.as_bytes()) {
+        let (verdict, brackets) = identify::record_of(&mut self.looker, self.rules, &text, hint);
+        let may_be_deep = brackets.is_none_or(|brackets| brackets > scan::MAX_DEPTH);
+        if may_be_deep && verdict != Verdict::Invalid && scan::too_deep(text.as_bytes()) {
+            drop(verdict);
             return self.fault(Reason::NestedTooDeep, start);
         }
         match verdict {

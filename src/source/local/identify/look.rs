@@ -22,6 +22,13 @@ impl<'r> Seen<'r> {
         self.values.get(slot as usize).copied().flatten()
     }
 
+    /// Notes the value of a member.
+    pub(super) fn set(&mut self, slot: Slot, value: Option<&'r str>) {
+        if let Some(place) = self.values.get_mut(slot as usize) {
+            *place = value;
+        }
+    }
+
     /// The text of a string, a number or a word; lower case.
     pub(super) fn text(&self, slot: Slot) -> Option<String> {
         let raw = self.raw(slot)?;
