@@ -19,9 +19,11 @@ const LONGEST: usize = 2 << 10;
 const STARTS: usize = 1 << 15;
 /// Tries after which a place is judged, and how many of them one must hit.
 const JUDGED: u8 = 64;
-const ONE_OF: u8 = 6;
+const ONE_OF: u8 = 3;
 /// Where stretches do not repeat, one of so many is tried all the same.
 const SELDOM: u8 = 32;
+/// Bytes of a stretch that are compared first.
+const TAIL: usize = 8;
 /// Stretches that are remembered to have come behind another, the newest first.
 type Next = [u16; 4];
 /// Stands for no stretch.
@@ -53,6 +55,8 @@ struct Entry<V> {
     /// The stretch, then what became of it.
     bytes: Box<[u8]>,
     length: u32,
+    /// The last bytes of the stretch: what most others differ in.
+    tail: [u8; TAIL],
     /// The stretches that came behind it.
     next: Next,
     hits: u64,
@@ -93,8 +97,11 @@ impl<V> Known<V> {
         };
         next.iter().copied().take_while(|at| *at != NONE).find_map(|at| {
             let entry = self.slots.get(usize::from(at))?.as_ref()?;
-            let stretch = entry.bytes.get(..entry.length as usize)?;
-            (entry.place == place && text.starts_with(stretch)).then_some(Found(u32::from(at)))
+            let text = text.get(..entry.length as usize)?;
+            let same = text.last_chunk() == Some(&entry.tail)
+                && entry.place == place
+                && text == &entry.bytes[..text.len()];
+            same.then_some(Found(u32::from(at)))
         })
     }
 
@@ -159,7 +166,7 @@ impl<V> Known<V> {
         }
     }
 
-    /// Takes in a stretch and what became of it. `retire` gets the value of each stretch that has to go for
+    /// Takes in a stretch of [`TAIL`] bytes or more and what became of it. `retire` gets the value of each stretch that has to go for
     /// it, and how often it was met again.
     pub fn learn(
         &mut self,
@@ -169,7 +176,8 @@ impl<V> Known<V> {
         value: V,
         mut retire: impl FnMut(V, u64),
     ) -> Option<Found> {
-        if stretch.is_empty() || stretch.len().max(became.len()) > LONGEST {
+        let tail = *stretch.last_chunk()?;
+        if stretch.len().max(became.len()) > LONGEST {
             return None;
         }
         if self.slots.is_empty() {
@@ -192,6 +200,7 @@ impl<V> Known<V> {
             place,
             bytes: [stretch, became].concat().into_boxed_slice(),
             length: stretch.len() as u32,
+            tail,
             next: [NONE; 4],
             hits: 0,
             old: 0,
@@ -264,20 +273,20 @@ mod tests {
     fn a_stretch_is_found_again_at_its_place_and_behind_what_stood_before_it() {
         let mut known = Known::default();
         let start = Link::place(7);
-        let one = known.learn(1, b"\"a\":1,", b"\"a\":1", 10, |_, _| ()).unwrap();
-        let two = known.learn(1, b"\"b\":22,", b"", 20, |_, _| ()).unwrap();
+        let one = known.learn(1, b"\"name\":1,", b"\"name\":1", 10, |_, _| ()).unwrap();
+        let two = known.learn(1, b"\"b\":2222,", b"", 20, |_, _| ()).unwrap();
         known.connect(start, one);
         known.connect(one.into(), two);
-        let text = b"\"a\":1,\"b\":22,\"c\":3}";
+        let text = b"\"name\":1,\"b\":2222,\"c\":3}";
         assert_eq!(known.follow(start, 1, text), Some(one));
-        assert_eq!(known.get(one), Some((6, &b"\"a\":1"[..], &10)));
-        assert_eq!(known.follow(one.into(), 1, &text[6..]), Some(two));
-        assert_eq!(known.follow(two.into(), 1, &text[13..]), None);
+        assert_eq!(known.get(one), Some((9, &b"\"name\":1"[..], &10)));
+        assert_eq!(known.follow(one.into(), 1, &text[9..]), Some(two));
+        assert_eq!(known.follow(two.into(), 1, &text[18..]), None);
         assert_eq!(known.follow(start, 2, text), None, "another place");
-        assert_eq!(known.follow(start, 1, b"\"a\":12,"), None, "another value");
-        assert_eq!(known.follow(start, 1, b"\"a\":1"), None, "cut off");
-        assert_eq!(known.find(1, b"\"b\":22,"), Some(two));
-        assert_eq!((known.find(2, b"\"b\":22,"), known.find(1, b"\"b\":23,")), (None, None));
+        assert_eq!(known.follow(start, 1, b"\"name\":12,"), None, "another value");
+        assert_eq!(known.follow(start, 1, b"\"name\":1"), None, "cut off");
+        assert_eq!(known.find(1, b"\"b\":2222,"), Some(two));
+        assert_eq!((known.find(2, b"\"b\":2222,"), known.find(1, b"\"b\":2223,")), (None, None));
     }
 
     #[test]
@@ -303,6 +312,7 @@ mod tests {
         });
         assert_eq!((gone, known.bytes), (learned, 0));
         assert!(hits > 6_000, "{hits}");
+        assert!(known.learn(3, b"short", b"", 0, |_, _| ()).is_none());
         assert!(known.learn(3, &[b'x'; LONGEST + 1], b"", 0, |_, _| ()).is_none());
     }
 

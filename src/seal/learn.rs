@@ -26,8 +26,7 @@ pub(super) fn learn(
             let (mut bytes, mut records) = (0, 0);
             let dataset = &task.stream.dataset;
             let has_suffixes = Suffixes::stand_in(dataset);
-            let mut visitor =
-                Visitor::new(job.catalogue, &task.stream).map(Visitor::once);
+            let mut visitor = Visitor::new(job.catalogue, &task.stream).map(Visitor::once);
             for raw in workspace.slice(&task.stream, task.slice)? {
                 let raw = raw?;
                 stopped(job)?;

@@ -100,6 +100,10 @@ fn is_confusable(value: &str) -> bool {
         '\u{ff21}'..='\u{ff5a}' => Some(5),
         _ => None,
     };
+    // Letters of ASCII are of one script.
+    if value.is_ascii() {
+        return false;
+    }
     value.chars().any(unseen)
         || value.split(|c: char| !c.is_alphabetic()).any(|word| {
             let mut scripts = word.chars().filter_map(script);
