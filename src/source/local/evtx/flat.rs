@@ -30,6 +30,8 @@ pub(super) struct Flattener {
     shapes: HashMap<Box<[u8]>, Shape, foldhash::fast::RandomState>,
     time: memmem::Finder<'static>,
     marker: memmem::Finder<'static>,
+    /// Room to write in, kept from event to event.
+    room: Vec<u8>,
 }
 
 /// What became of the front of an event.
@@ -46,18 +48,33 @@ impl Flattener {
             shapes: HashMap::default(),
             time: memmem::Finder::new(b"\"TimeCreated\":{\"#attributes\":{\"SystemTime\":"),
             marker: memmem::Finder::new(b"\"#"),
+            room: Vec::new(),
         }
     }
 
     /// Flattens `{"Event":{"System":{…},"EventData":{…}}}`; `None` if it is something else.
     pub fn event(&mut self, json: &[u8]) -> Option<Event> {
-        std::str::from_utf8(json).ok()?;
-        // Control characters are escaped, and compact JSON has no white space outside strings.
-        if json.iter().fold(false, |any, byte| any | (*byte < 0x20)) {
-            return None;
+        // Control characters are escaped, and compact JSON has no white space outside strings. One comparison
+        // tells them and all that is not ASCII, which is looked at again.
+        if json.iter().fold(false, |any, byte| any | ((*byte).cast_signed() < 0x20)) {
+            std::str::from_utf8(json).ok()?;
+            if json.iter().any(|byte| *byte < 0x20) {
+                return None;
+            }
         }
         let mut text = Text { json, at: 0 };
-        let mut out = Event { json: Vec::with_capacity(json.len()), ..Event::default() };
+        let mut room = std::mem::take(&mut self.room);
+        room.clear();
+        let mut out = Event { json: room, ..Event::default() };
+        let flattened = self.flatten(&mut text, &mut out);
+        // The room stays here; what goes on has no more than its length.
+        let json = flattened.map(|()| out.json.as_slice().to_vec());
+        self.room = std::mem::take(&mut out.json);
+        Some(Event { json: json?, ..out })
+    }
+
+    fn flatten(&mut self, text: &mut Text<'_>, out: &mut Event) -> Option<()> {
+        let json = text.json;
         let front = self.time.find(json.get(..FRONT).unwrap_or(json)).and_then(|at| json.get(..at));
         match front.and_then(|front| Some((front.len(), self.shapes.get(front)?))) {
             Some((at, shape)) => {
@@ -96,7 +113,7 @@ impl Flattener {
             }
         }
         out.json.push(b'}');
-        (text.at == json.len()).then_some(out)
+        (text.at == json.len()).then_some(())
     }
 }
 
@@ -224,6 +241,26 @@ impl Event {
     }
 }
 
+/// Where the first quote or backslash is. Most strings are short: eight bytes at once, in place, find it before
+/// a call that is made for long ones would have begun.
+fn quote_or_escape(text: &[u8]) -> Option<usize> {
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The high bit of the lowest byte that is zero; of higher bytes it may lie.
+    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let mut at = 0;
+    while at < 32 {
+        let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) else { break };
+        let word = u64::from_le_bytes(*word);
+        let found = zero(word ^ u64::from_ne_bytes([b'"'; 8])) | zero(word ^ u64::from_ne_bytes([b'\\'; 8]));
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    Some(at + memchr2(b'"', b'\\', text.get(at..)?)?)
+}
+
 /// Compact JSON from a place on.
 struct Text<'j> {
     json: &'j [u8],
@@ -248,7 +285,7 @@ impl<'j> Text<'j> {
         let start = self.at;
         self.expect(b'"')?;
         loop {
-            self.at += memchr2(b'"', b'\\', self.rest())?;
+            self.at += quote_or_escape(self.rest())?;
             if self.next()? == b'"' {
                 return self.json.get(start..self.at);
             }
@@ -504,6 +541,20 @@ mod tests {
             let json = format!(r#"{{"Event":{{"System":{{"Level":0}},"EventData":{data}}}}}"#);
             let flat = event(json.as_bytes()).unwrap_or_else(|| panic!("{json}"));
             serde_json::from_slice::<Value>(&flat.json).unwrap();
+        }
+    }
+
+    #[test]
+    fn quotes_and_escapes_are_found_at_every_place() {
+        for (length, at) in (0..90).flat_map(|length| (0..length).map(move |at| (length, at))) {
+            for (before, found) in [(b'#', b'"'), (b'!', b'"'), (b']', b'\\'), (0xA2, b'"'), (0xDC, b'\\')] {
+                let mut text = vec![before; length];
+                assert_eq!(quote_or_escape(&text), None);
+                text[at] = found;
+                assert_eq!(quote_or_escape(&text), Some(at));
+                text[length - 1] = b'"';
+                assert_eq!(quote_or_escape(&text), Some(at));
+            }
         }
     }
 
