@@ -6,6 +6,7 @@
 //! A few chunks are held at a time. A damaged chunk or record is a fault; the others are read.
 
 mod flat;
+mod text;
 
 use super::Options;
 use super::archive::{Blob, ReadSeek};
@@ -246,7 +247,7 @@ impl Datasets {
 fn process(json: &[u8]) -> Option<&'static str> {
     const NAME: &[u8] = b"\"ProcessName\":";
     let value = json.get(memmem::find(json, NAME)? + NAME.len()..)?;
-    identify::process(Rules::builtin(), &plain(flat::string(value)?)?)
+    identify::process(Rules::builtin(), &plain(text::string(value)?)?)
 }
 
 /// A JSON string or number as text in lower case.
