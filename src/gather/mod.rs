@@ -139,6 +139,7 @@ pub fn run(run: &Run<'_>, workspace: &mut Workspace) -> Result<Summary> {
                 });
             }
         }
+        reader.finish();
         Ok(())
     })?;
     spooler.commit()?;
@@ -187,7 +188,7 @@ struct Spooler<'a, 'w> {
 }
 
 impl Spooler<'_, '_> {
-    fn unit(&mut self, number: u64, unit: &Unit, reader: &mut Reader) -> Result<()> {
+    fn unit(&mut self, number: u64, unit: &Unit, reader: &mut Reader<'_>) -> Result<()> {
         let mut note = UnitNote::new(self.run.source.name(), unit);
         let (mut bytes, mut records) = (0, 0);
         // Where the unit stands, as long as nothing of it came after its last checkpoint.

@@ -3,7 +3,7 @@
 use crate::error::{self, Error, Result};
 use crate::source::{Cursor, End, Item, Source, Unit};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
+use std::thread::{Scope, ScopedJoinHandle};
 
 /// Bytes of records that are handed over together: one such batch waits, one is being made.
 const BATCH_BYTES: usize = 512 << 10;
@@ -19,20 +19,21 @@ pub(super) enum Read {
 }
 
 /// The caller's side.
-pub(super) struct Reader {
+pub(super) struct Reader<'scope> {
     batches: Receiver<Vec<Result<Read>>>,
     batch: std::vec::IntoIter<Result<Read>>,
+    thread: ScopedJoinHandle<'scope, ()>,
 }
 
-impl Reader {
+impl<'scope> Reader<'scope> {
     /// Starts reading. The thread ends after the last unit, at the first error, or when the reader is dropped.
-    pub fn start<'scope, 'env>(
+    pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         source: &'env dyn Source,
         units: Vec<(&'env Unit, Option<&'env Cursor>)>,
-    ) -> Reader {
+    ) -> Self {
         let (sender, batches) = sync_channel(1);
-        scope.spawn(move || {
+        let thread = scope.spawn(move || {
             let mut out = Out { sender, batch: Vec::new(), bytes: 0 };
             for (unit, after) in units {
                 if !read(source, unit, after, &mut out) {
@@ -41,7 +42,16 @@ impl Reader {
             }
             out.flush();
         });
-        Reader { batches, batch: Vec::new().into_iter() }
+        Reader { batches, batch: Vec::new().into_iter(), thread }
+    }
+
+    /// Waits until the thread is gone. The end of its scope waits for the end of its work only, and the first
+    /// worker of the next phase would find its memory still taken.
+    pub fn finish(self) {
+        drop((self.batches, self.batch));
+        if let Err(panic) = self.thread.join() {
+            std::panic::resume_unwind(panic);
+        }
     }
 
     /// The next item, or the end of the unit.

@@ -30,7 +30,7 @@ use crate::workspace::Workspace;
 use entities::Watch;
 use jiff::Timestamp;
 use learn::learn;
-use ordered::ordered;
+use ordered::{aside, ordered};
 use path_names::PathNames;
 use rewrite::{Clock, Counted, Part, Parts, rewrite};
 use std::collections::BTreeMap;
@@ -153,6 +153,8 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
     let total = workspace.streams().iter().map(|size| size.bytes).sum();
     let (dictionary, suffixes) = learn(job, workspace, &tasks, total)?;
     let learned = Learned { names: dictionary.names(), from: dictionary.sources() };
+    // It sorts a token of every name: now, where little is held, and not at the end, where most is.
+    let digest = aside(|| dictionary.digest(job.names));
     let leak_check = LeakCheck::new(&dictionary, job.rules.treated(), job.secrets.clone())
         .keeping_private_addresses(job.rules.keeps_private_addresses())
         .keeping_addresses(if job.rules.keeps_risky_addresses() { dictionary.risky() } else { &[] })
@@ -271,11 +273,11 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
             paths.treat(name)
         });
     let completeness = collection.completeness.clone();
-    let entities = {
+    let entities = aside(|| {
         let mut all = unmarked;
         marks.into_iter().for_each(|observed| all.take(observed));
-        entities::write(job, &entities, all)?
-    };
+        entities::write(job, &entities, all)
+    })?;
     each.insert("meta/collection.json".into(), Statement::of(&collection.without_files())?.into());
     let mut statements = Statements::new();
     statements.extend(entities.into_iter().map(|(name, packed)| (name, packed.into())));
@@ -300,7 +302,7 @@ pub fn run(job: &Job<'_>, workspace: &Workspace, mut volumes: Volumes) -> Result
             inspect(path, &mut *statement.reader())?;
         }
         let inspect = &mut |entry: &str, mut bytes: &[u8]| inspect(entry, &mut bytes);
-        let facts = facts(job, &dictionary, learned.clone(), completeness.clone());
+        let facts = facts(job, digest.clone(), learned.clone(), completeness.clone());
         if job.names.collided() {
             return Err(collision());
         }
@@ -406,7 +408,7 @@ fn ending(layout: Layout) -> &'static str {
 
 fn facts(
     job: &Job<'_>,
-    dictionary: &Dictionary,
+    dictionary_digest: String,
     learned: Learned,
     completeness: crate::bundle::Completeness,
 ) -> ManifestFacts {
@@ -433,7 +435,7 @@ fn facts(
             key_held_by: None,
             destroy_after: None,
             ip_marked: true,
-            dictionary_digest: dictionary.digest(job.names),
+            dictionary_digest,
         },
         learned,
         completeness,

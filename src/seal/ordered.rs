@@ -3,6 +3,7 @@
 use crate::error::{self, Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 struct State<T> {
     /// Next task to start.
@@ -27,8 +28,9 @@ pub fn ordered<T: Send>(
     let changed = Condvar::new();
     let lock = || -> MutexGuard<'_, State<T>> { state.lock().unwrap_or_else(PoisonError::into_inner) };
     std::thread::scope(|scope| {
+        let mut threads = Vec::with_capacity(workers);
         for _ in 0..workers {
-            scope.spawn(|| {
+            threads.push(scope.spawn(|| {
                 // A panicking worker must not leave the others and the taker waiting.
                 let _wake = OnPanic(|| {
                     lock().stopped = true;
@@ -50,7 +52,7 @@ pub fn ordered<T: Send>(
                     lock().ready.insert(task, result);
                     changed.notify_all();
                 }
-            });
+            }));
         }
         let _wake = OnPanic(|| {
             lock().stopped = true;
@@ -78,8 +80,21 @@ pub fn ordered<T: Send>(
         })();
         lock().stopped = true;
         changed.notify_all();
+        threads.into_iter().for_each(ended);
         taken
     })
+}
+
+/// Runs `work` on a thread of its own and waits for it: it finds the memory that workers before it have left,
+/// where the calling thread would ask the system for more.
+pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| ended(scope.spawn(work)))
+}
+
+/// Waits until a thread is gone. The end of a scope waits for the end of its work only: a thread that is
+/// started right behind it would find the memory of this one still taken, and begin a pool of its own.
+fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 struct OnPanic<F: Fn()>(F);
@@ -95,6 +110,7 @@ impl<F: Fn()> Drop for OnPanic<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn results_come_in_order_for_any_number_of_workers() {
@@ -135,6 +151,31 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.message(), "task 10");
         assert_eq!(*taken.lock().unwrap(), 10);
+    }
+
+    /// A thread that still ends while the next one starts holds its memory, and the next one asks for more.
+    #[test]
+    fn no_worker_outlives_its_work() {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        static GONE: AtomicUsize = AtomicUsize::new(0);
+        struct Slow;
+        impl Drop for Slow {
+            fn drop(&mut self) {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                GONE.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        // What belongs to a thread is dropped at its very end, behind all its work.
+        thread_local!(static HELD: Slow = {
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+            Slow
+        });
+        let check = || assert_eq!(GONE.load(Ordering::SeqCst), BEGUN.load(Ordering::SeqCst));
+        ordered(4, 4, |_| HELD.with(|_| Ok(())), |_, ()| Ok(())).unwrap();
+        check();
+        aside(|| HELD.with(|_| ()));
+        check();
+        assert!(BEGUN.load(Ordering::SeqCst) > 1);
     }
 
     #[test]

@@ -47,6 +47,8 @@ impl Spool {
             let owner = Owner { workspace: &place.id, stream: &label };
             let preamble = generation.to_be_bytes();
             self.writer = Some(Writer::segment(&place.folder, &place.key, owner, &preamble)?);
+        }
+        if self.open.capacity() == 0 {
             self.open = Vec::with_capacity(CHUNK_BYTES + TAG_BYTES);
         }
         let continues = self.begun.0 == 0;
@@ -69,6 +71,12 @@ impl Spool {
             rest = more;
         }
         Ok(())
+    }
+
+    /// Bytes of memory that wait for records.
+    #[cfg(test)]
+    pub fn room(&self) -> usize {
+        self.open.capacity()
     }
 
     /// Whether this process has a segment of the stream.
@@ -104,6 +112,8 @@ impl Spool {
             self.index.add(writer.name(), &self.written, self.last)?;
             self.written.clear();
         }
+        // Nothing waits in it, and this may have been the last commit: streams that are through hold no room.
+        self.open = Vec::new();
         Ok(())
     }
 

@@ -614,3 +614,19 @@ fn slices_are_read_from_many_threads_at_once() {
     assert!(parts.iter().all(|part| part.len() == 50));
     assert!(parts.concat() == records);
 }
+
+/// Sealing follows on the last commit: what the streams held for writing is not held on.
+#[test]
+fn streams_hold_no_room_behind_a_commit() {
+    let folder = folder();
+    let mut workspace = Workspace::create(&folder.path().join("w"), &key(), &json!({})).unwrap();
+    for round in 0..2 {
+        for (seed, stream) in [users(), logs()].iter().enumerate() {
+            workspace.append(stream, &raw(&record(seed + round, 1000))).unwrap();
+        }
+        assert!(workspace.spools.values().all(|spool| spool.room() >= MIB));
+        workspace.commit(&json!({})).unwrap();
+        assert!(workspace.spools.values().all(|spool| spool.room() == 0));
+    }
+    assert_eq!(all(&workspace, &users()).unwrap().len(), 2);
+}

@@ -4,6 +4,11 @@
 //! without end costs no memory; the `csv` crate then splits the fields. Each row becomes a JSON
 //! object with string values; header names stay as they are, a repeated one becomes `name#2`.
 
+mod frame;
+mod head;
+
+pub use head::delimiter;
+
 use super::decode::{self, record_text};
 use super::flow::{Records, Step};
 use super::identify::{self, Hint, Rules, Verdict};
@@ -12,72 +17,10 @@ use crate::catalogue::{Source, Stream};
 use crate::event::Reason;
 use crate::record::{Form, Raw};
 use csv::{ByteRecord, Reader, ReaderBuilder};
-use memchr::{memchr, memchr3};
+use frame::Frame;
+use head::{audit_column, preamble};
 use std::collections::HashMap;
 use std::io::Cursor;
-
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
-
-/// The delimiter of a file that begins with `head`, if it is CSV.
-pub fn delimiter(head: &[u8], whole: bool) -> Option<u8> {
-    let (skip, said) = preamble(head);
-    let head = head.get(skip..).unwrap_or_default();
-    if let Some(delimiter) = said {
-        return Some(delimiter);
-    }
-    let rules = Rules::builtin();
-    let first = |delimiter| {
-        let mut rows = fields(head, delimiter);
-        let names = rows.next()?;
-        let next = rows.next();
-        Some((delimiter, names, next))
-    };
-    let candidates: Vec<_> = DELIMITERS.into_iter().filter_map(first).collect();
-    let known = candidates.iter().find(|(_, names, _)| {
-        let names = || names.iter().map(String::as_str);
-        names().count() > 1
-            && (audit_column(names()).is_some()
-                || identify::portal(rules, names(), "").is_some()
-                || identify::header(rules, names()))
-    });
-    let looks = |(_, names, next): &&(u8, Vec<String>, Option<Vec<String>>)| {
-        // A last row may be cut off by the end of the head.
-        let even = next.as_ref().map_or(whole, |row| row.len() == names.len() || !whole);
-        names.len() > 2 && even && names.iter().all(|n| !n.trim().is_empty() && n.len() < 80)
-    };
-    known.or_else(|| candidates.iter().find(looks)).map(|(delimiter, ..)| *delimiter)
-}
-
-fn fields(head: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> + '_ {
-    let reader =
-        ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(head);
-    reader
-        .into_byte_records()
-        .map_while(Result::ok)
-        .map(|row| row.iter().map(|field| record_text(field).0.into_owned()).collect())
-}
-
-/// Lines in front of the header: `#TYPE …` of PowerShell, `sep=;` of spreadsheets.
-fn preamble(head: &[u8]) -> (usize, Option<u8>) {
-    let (mut skip, mut delimiter) = (0, None);
-    loop {
-        let rest = head.get(skip..).unwrap_or_default();
-        let line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
-        match line.trim_ascii_end() {
-            [b's', b'e', b'p', b'=', one] => delimiter = Some(*one),
-            text if text.starts_with(b"#TYPE ") => {}
-            _ => return (skip, delimiter),
-        }
-        if line.len() == rest.len() {
-            return (head.len(), delimiter);
-        }
-        skip += line.len() + 1;
-    }
-}
-
-fn audit_column<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<usize> {
-    names.into_iter().position(|name| name.trim().eq_ignore_ascii_case("AuditData"))
-}
 
 /// The reader of CSV rows.
 pub struct Rows<'a> {
@@ -330,84 +273,6 @@ fn is_plain(field: &[u8]) -> bool {
     let plain = |byte: u8| (0x20..0x80).contains(&byte) & (byte != b'"') & (byte != b'\\');
     // Without a branch a byte, so that many are judged at once.
     field.iter().fold(true, |all, byte| all & plain(*byte))
-}
-
-/// Finds line ends that end a record. A quote opens only at the start of a field, as in the `csv` crate.
-#[derive(Clone, Copy, Debug, Default)]
-struct Frame {
-    state: State,
-    /// Where the row begins in which the frame stands.
-    row: usize,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Start,
-    Field,
-    Quoted,
-    QuoteInQuoted,
-}
-
-impl Frame {
-    /// The position behind the next record end from `at` on.
-    fn record(&mut self, data: &[u8], mut at: usize, delimiter: u8) -> Option<usize> {
-        loop {
-            let rest = data.get(at..)?;
-            match self.state {
-                State::Quoted => {
-                    at += memchr(b'"', rest)? + 1;
-                    self.state = State::QuoteInQuoted;
-                }
-                State::Start | State::Field => {
-                    let Some(found) = memchr3(b'\n', b'\r', b'"', rest) else {
-                        if let Some(last) = rest.last() {
-                            self.state = if *last == delimiter { State::Start } else { State::Field };
-                        }
-                        return None;
-                    };
-                    let opens = match found.checked_sub(1).and_then(|before| rest.get(before)) {
-                        Some(before) => *before == delimiter,
-                        None => self.state == State::Start,
-                    };
-                    at += found + 1;
-                    self.state = match rest.get(found)? {
-                        b'\n' => {
-                            (self.state, self.row) = (State::Start, at);
-                            return Some(at);
-                        }
-                        b'"' if opens => State::Quoted,
-                        b'"' => State::Field,
-                        _ => {
-                            self.row = at;
-                            State::Start
-                        }
-                    };
-                }
-                State::QuoteInQuoted => {
-                    let byte = *rest.first()?;
-                    at += 1;
-                    self.state = match byte {
-                        b'\n' => {
-                            (self.state, self.row) = (State::Start, at);
-                            return Some(at);
-                        }
-                        b'"' => State::Quoted,
-                        b'\r' => {
-                            self.row = at;
-                            State::Start
-                        }
-                        byte if byte == delimiter => State::Start,
-                        _ => State::Field,
-                    };
-                }
-            }
-        }
-    }
-
-    fn quoted(self) -> bool {
-        self.state == State::Quoted
-    }
 }
 
 #[cfg(test)]

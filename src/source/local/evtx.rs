@@ -6,6 +6,7 @@
 //! A few chunks are held at a time. A damaged chunk or record is a fault; the others are read.
 
 mod flat;
+mod text;
 
 use super::Options;
 use super::archive::{Blob, ReadSeek};
@@ -15,7 +16,7 @@ use super::{scan, sniff, window};
 use crate::catalogue::{Source, Stream};
 use crate::event::Reason;
 use crate::record::{Form, Raw};
-use ::evtx::{EvtxChunkData, EvtxParser, ParserSettings};
+use ::evtx::{EvtxChunkData, EvtxParser, ParserSettings, RenderedChunkItem};
 use memchr::memmem;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -33,6 +34,8 @@ const BATCH: u64 = 16;
 /// The reader of an event log.
 pub struct Events {
     log: Held,
+    /// A header of our own and the chunks that are read together.
+    batch: Vec<u8>,
     settings: ParserSettings,
     max_record: usize,
     queue: VecDeque<Step>,
@@ -51,6 +54,7 @@ impl Events {
         log.read_exact(&mut [0; HEADER as usize]).map_err(|_| Reason::Damaged)?;
         Ok(Events {
             log,
+            batch: header(),
             settings: ParserSettings::new().num_threads(1),
             max_record: options.max_record,
             queue: VecDeque::new(),
@@ -63,39 +67,49 @@ impl Events {
     }
 
     fn refill(&mut self) {
-        let mut log = header();
+        let mut log = std::mem::take(&mut self.batch);
+        log.truncate(HEADER as usize);
         let read = (&mut self.log).take(BATCH * CHUNK).read_to_end(&mut log);
         self.ended = read.is_err() || log.len() < (HEADER + BATCH * CHUNK) as usize;
         let whole = (log.len() - HEADER as usize) / CHUNK as usize * CHUNK as usize + HEADER as usize;
-        let tail = log.split_off(whole);
-        match self.together(&log) {
+        let (chunks, tail) = log.split_at(whole);
+        match self.together(chunks) {
             Some(events) => events.into_iter().for_each(|event| self.push(Some(event), None)),
             None => {
                 for (number, chunk) in
-                    (0..).zip(log.get(HEADER as usize..).unwrap_or_default().chunks(CHUNK as usize))
+                    (0..).zip(chunks.get(HEADER as usize..).unwrap_or_default().chunks(CHUNK as usize))
                 {
                     self.chunk(chunk, HEADER + self.passed + number * CHUNK);
                 }
             }
         }
+        let cut = tail.iter().any(|byte| *byte != 0);
         self.passed += whole as u64 - HEADER;
         let place = Some(HEADER + self.passed);
         match read {
             Err(error) => self.queue.push_back(Step::fault(window::reason(&error), None, place)),
             // The file ends inside a chunk.
-            Ok(_) if tail.iter().any(|byte| *byte != 0) => {
-                self.queue.push_back(Step::fault(Reason::Damaged, None, place));
-            }
+            Ok(_) if cut => self.queue.push_back(Step::fault(Reason::Damaged, None, place)),
             Ok(_) => {}
         }
+        self.batch = log;
     }
 
     /// The events of several chunks behind a header; `None` if any is damaged, then each is looked at alone.
     fn together(&mut self, log: &[u8]) -> Option<Vec<flat::Event>> {
         let parser = EvtxParser::from_read_seek(io::Cursor::new(log)).ok()?;
         let mut parser = parser.with_configuration(self.settings.clone());
-        let records = parser.records_json_bytes();
-        records.map(|record| self.flattener.event(&record.ok()?.data)).collect()
+        let mut events = Vec::new();
+        for chunk in parser.chunks_json_bytes(false) {
+            let whole = |item: &RenderedChunkItem| matches!(item, RenderedChunkItem::Record { .. });
+            if !chunk.items.iter().all(whole) {
+                return None;
+            }
+            for (_, record) in chunk.records() {
+                events.push(self.flattener.event(record)?);
+            }
+        }
+        Some(events)
     }
 
     /// The events of one chunk, which begins at `offset` of the file.
@@ -127,10 +141,8 @@ impl Events {
             Some(event) if event.json.len() > self.max_record => {
                 Step::fault(Reason::RecordTooLarge, Some(self.number), offset)
             }
-            Some(event) if scan::too_deep(&event.json) => {
-                Step::fault(Reason::NestedTooDeep, Some(self.number), offset)
-            }
             Some(event) => {
+                debug_assert!(!scan::too_deep(&event.json));
                 debug_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&event.json).is_ok());
                 let stream = self.datasets.of(&event);
                 Step::Record(stream, Raw::new(event.json, Form::Json))
@@ -235,7 +247,7 @@ impl Datasets {
 fn process(json: &[u8]) -> Option<&'static str> {
     const NAME: &[u8] = b"\"ProcessName\":";
     let value = json.get(memmem::find(json, NAME)? + NAME.len()..)?;
-    identify::process(Rules::builtin(), &plain(flat::string(value)?)?)
+    identify::process(Rules::builtin(), &plain(text::string(value)?)?)
 }
 
 /// A JSON string or number as text in lower case.

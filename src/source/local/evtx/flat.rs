@@ -1,12 +1,10 @@
 //! The JSON that the `evtx` crate renders, brought into our shape in one pass over the text: nothing is
 //! built, what stays is copied in long runs.
 
-use memchr::{memchr2, memmem};
+use super::text::Text;
+use memchr::memmem;
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Deepest nesting of the data of an event.
-const DEEPEST: usize = 64;
 
 /// A flattened event.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +28,8 @@ pub(super) struct Flattener {
     shapes: HashMap<Box<[u8]>, Shape, foldhash::fast::RandomState>,
     time: memmem::Finder<'static>,
     marker: memmem::Finder<'static>,
+    /// Room to write in, kept from event to event.
+    room: Vec<u8>,
 }
 
 /// What became of the front of an event.
@@ -46,18 +46,33 @@ impl Flattener {
             shapes: HashMap::default(),
             time: memmem::Finder::new(b"\"TimeCreated\":{\"#attributes\":{\"SystemTime\":"),
             marker: memmem::Finder::new(b"\"#"),
+            room: Vec::new(),
         }
     }
 
     /// Flattens `{"Event":{"System":{…},"EventData":{…}}}`; `None` if it is something else.
     pub fn event(&mut self, json: &[u8]) -> Option<Event> {
-        std::str::from_utf8(json).ok()?;
-        // Control characters are escaped, and compact JSON has no white space outside strings.
-        if json.iter().fold(false, |any, byte| any | (*byte < 0x20)) {
-            return None;
+        // Control characters are escaped, and compact JSON has no white space outside strings. One comparison
+        // tells them and all that is not ASCII, which is looked at again.
+        if json.iter().fold(false, |any, byte| any | ((*byte).cast_signed() < 0x20)) {
+            std::str::from_utf8(json).ok()?;
+            if json.iter().any(|byte| *byte < 0x20) {
+                return None;
+            }
         }
         let mut text = Text { json, at: 0 };
-        let mut out = Event { json: Vec::with_capacity(json.len()), ..Event::default() };
+        let mut room = std::mem::take(&mut self.room);
+        room.clear();
+        let mut out = Event { json: room, ..Event::default() };
+        let flattened = self.flatten(&mut text, &mut out);
+        // The room stays here; what goes on has no more than its length.
+        let json = flattened.map(|()| out.json.as_slice().to_vec());
+        self.room = std::mem::take(&mut out.json);
+        Some(Event { json: json?, ..out })
+    }
+
+    fn flatten(&mut self, text: &mut Text<'_>, out: &mut Event) -> Option<()> {
+        let json = text.json;
         let front = self.time.find(json.get(..FRONT).unwrap_or(json)).and_then(|at| json.get(..at));
         match front.and_then(|front| Some((front.len(), self.shapes.get(front)?))) {
             Some((at, shape)) => {
@@ -96,17 +111,12 @@ impl Flattener {
             }
         }
         out.json.push(b'}');
-        (text.at == json.len()).then_some(out)
+        (text.at == json.len()).then_some(())
     }
 }
 
 /// Where the time of an event begins in the input, and how long the output was then.
 type Mark = Option<(usize, usize)>;
-
-/// The JSON string that begins `json`, with its quotes.
-pub(super) fn string(json: &[u8]) -> Option<&[u8]> {
-    Text { json, at: 0 }.string()
-}
 
 impl Event {
     /// A member of the event: its system part, attributes, or its data.
@@ -221,205 +231,6 @@ impl Event {
             return Some(());
         }
         text.copy(&mut self.json, 0)
-    }
-}
-
-/// Compact JSON from a place on.
-struct Text<'j> {
-    json: &'j [u8],
-    at: usize,
-}
-
-impl<'j> Text<'j> {
-    fn rest(&self) -> &'j [u8] {
-        self.json.get(self.at..).unwrap_or_default()
-    }
-
-    fn byte(&self) -> Option<u8> {
-        self.json.get(self.at).copied()
-    }
-
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.byte()? == byte).then(|| self.at += 1)
-    }
-
-    /// The string here, with its quotes.
-    fn string(&mut self) -> Option<&'j [u8]> {
-        let start = self.at;
-        self.expect(b'"')?;
-        loop {
-            self.at += memchr2(b'"', b'\\', self.rest())?;
-            if self.next()? == b'"' {
-                return self.json.get(start..self.at);
-            }
-            match self.next()? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                b'u' => {
-                    let digits = self.json.get(self.at..self.at + 4)?;
-                    if !digits.iter().all(u8::is_ascii_hexdigit) {
-                        return None;
-                    }
-                    self.at += 4;
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    /// Gives each member of the object here to `each`, which has to pass its value.
-    fn members(&mut self, mut each: impl FnMut(&mut Self, &'j [u8]) -> Option<()>) -> Option<()> {
-        self.expect(b'{')?;
-        if self.byte()? == b'}' {
-            self.at += 1;
-            return Some(());
-        }
-        self.more_members(&mut each)
-    }
-
-    /// As [`Text::members`], from a member on.
-    fn more_members(&mut self, each: &mut impl FnMut(&mut Self, &'j [u8]) -> Option<()>) -> Option<()> {
-        loop {
-            let name = self.string()?;
-            self.expect(b':')?;
-            each(self, name)?;
-            match self.next()? {
-                b',' => {}
-                b'}' => return Some(()),
-                _ => return None,
-            }
-        }
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.byte()?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    /// Gives the attributes of the element here to `each`; the value is its text, empty if it has none.
-    fn attributes(&mut self, mut each: impl FnMut(&[u8], &'j [u8])) -> Option<&'j [u8]> {
-        if self.byte()? != b'{' {
-            return self.skip();
-        }
-        let mut own: &[u8] = b"";
-        self.members(|text, name| match name {
-            b"\"#attributes\"" if text.byte()? == b'{' => text.members(|text, name| {
-                each(name, text.skip()?);
-                Some(())
-            }),
-            b"\"#text\"" => {
-                own = text.skip()?;
-                Some(())
-            }
-            _ => text.skip().map(drop),
-        })?;
-        Some(own)
-    }
-
-    /// Passes the value here, if it is JSON.
-    fn skip(&mut self) -> Option<&'j [u8]> {
-        let start = self.at;
-        self.check(0)?;
-        self.json.get(start..self.at)
-    }
-
-    fn check(&mut self, depth: usize) -> Option<()> {
-        if depth > DEEPEST {
-            return None;
-        }
-        match self.byte()? {
-            b'"' => self.string().map(drop),
-            b'{' => self.members(|text, _| text.check(depth + 1)),
-            b'[' => {
-                self.at += 1;
-                if self.byte()? == b']' {
-                    self.at += 1;
-                    return Some(());
-                }
-                loop {
-                    self.check(depth + 1)?;
-                    match self.next()? {
-                        b',' => {}
-                        b']' => return Some(()),
-                        _ => return None,
-                    }
-                }
-            }
-            _ => self.scalar(),
-        }
-    }
-
-    /// Passes a number, `true`, `false` or `null`.
-    fn scalar(&mut self) -> Option<()> {
-        let rest = self.rest();
-        let length =
-            rest.iter().position(|b| matches!(b, b',' | b'}' | b']' | b':' | b'"')).unwrap_or(rest.len());
-        let word = rest.get(..length)?;
-        self.at += length;
-        let plain = |word: &[u8]| {
-            word.iter().all(u8::is_ascii_digit)
-                && (word == b"0" || word.first().is_some_and(|first| *first != b'0'))
-        };
-        let whole = plain(word) || plain(word.strip_prefix(b"-").unwrap_or_default());
-        let valid = || serde_json::from_slice::<serde::de::IgnoredAny>(word).is_ok();
-        (whole || word == b"null" || valid()).then_some(())
-    }
-
-    /// Copies the value here without `#attributes`; an object that has only text becomes its text.
-    fn copy(&mut self, out: &mut Vec<u8>, depth: usize) -> Option<()> {
-        if depth > DEEPEST {
-            return None;
-        }
-        match self.byte()? {
-            b'{' => {
-                let start = out.len();
-                out.push(b'{');
-                let (mut kept, mut text_at) = (0, None);
-                self.members(|text, name| {
-                    if name == b"\"#attributes\"" {
-                        return text.skip().map(drop);
-                    }
-                    if kept > 0 {
-                        out.push(b',');
-                    }
-                    kept += 1;
-                    out.extend_from_slice(name);
-                    out.push(b':');
-                    if name == b"\"#text\"" {
-                        text_at = Some(out.len());
-                    }
-                    text.copy(out, depth + 1)
-                })?;
-                match text_at {
-                    Some(text) if kept == 1 => drop(out.drain(start..text)),
-                    _ => out.push(b'}'),
-                }
-                Some(())
-            }
-            b'[' => {
-                out.push(b'[');
-                self.at += 1;
-                if self.byte()? == b']' {
-                    self.at += 1;
-                    out.push(b']');
-                    return Some(());
-                }
-                loop {
-                    self.copy(out, depth + 1)?;
-                    let byte = self.next()?;
-                    out.push(byte);
-                    match byte {
-                        b',' => {}
-                        b']' => return Some(()),
-                        _ => return None,
-                    }
-                }
-            }
-            _ => {
-                out.extend_from_slice(self.skip()?);
-                Some(())
-            }
-        }
     }
 }
 
