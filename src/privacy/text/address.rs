@@ -103,8 +103,31 @@ fn tail(bytes: &[u8], stop: usize, most: u32) -> (Kind, usize) {
     }
 }
 
+/// Whether two numbers of one to three digits stand side by side between dashes or underscores, as the
+/// middle of an address does: the cheap question before the exact one, which a GUID answers at once.
+fn may_hold_quad(run: &[u8]) -> bool {
+    let (mut digits, mut short) = (usize::MAX, 0);
+    for byte in run {
+        match byte {
+            b'0'..=b'9' => digits = digits.saturating_add(1),
+            b'-' | b'_' => {
+                short = if matches!(digits, 1..=3) { short + 1 } else { 0 };
+                if short == 2 {
+                    return true;
+                }
+                digits = 0;
+            }
+            _ => digits = usize::MAX,
+        }
+    }
+    false
+}
+
 /// IPv4 addresses written with dashes or underscores inside host names (`ip-10-0-187-218`).
 pub(crate) fn folded_v4(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
+    if !may_hold_quad(&bytes[start..end]) {
+        return;
+    }
     let mut at = start;
     while at < end {
         let glued =

@@ -9,7 +9,7 @@ use crate::privacy::render::Render;
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding};
 
 /// Fewest characters of a stretch that is tried.
-const SHORTEST: usize = 24;
+pub(super) const SHORTEST: usize = 24;
 
 /// Longest stretch that is decoded, in bytes; a longer one is no value of a log.
 const LONGEST: usize = 16 << 20;

@@ -17,6 +17,9 @@ const ROUTING: &[&str] = &[
     ".sharepoint.us",
 ];
 
+/// The last labels of those.
+const ROUTING_ENDS: [&str; 3] = ["com", "us", "cn"];
+
 /// Most labels of a name that are looked at.
 const LABELS: usize = 10;
 
@@ -55,6 +58,9 @@ pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionar
 /// is one: the longest learned domain at the end counts.
 pub(crate) fn folded(text: &str, start: usize, end: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
+    if !dictionary.has_domain_ends() {
+        return;
+    }
     let part = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     let mut at = start;
     while at < end {
@@ -87,12 +93,13 @@ const EXPORTED: &[u8] = b"Exported-ServerConfiguration-";
 
 /// The host in the name of an exported configuration's folder, learned or not.
 pub(crate) fn exported(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
-    let mut at = start;
-    while let Some(dash) = memchr::memchr(b'-', &bytes[at..end]).map(|dash| at + dash) {
+    // The dash at the end of the words before the name is the first that can be meant.
+    let mut at = start + EXPORTED.len() - 1;
+    while at < end
+        && let Some(dash) = memchr::memchr(b'-', &bytes[at..end]).map(|dash| at + dash)
+    {
         at = dash + 1;
-        let Some(head) = bytes[start..at].len().checked_sub(EXPORTED.len()).map(|head| start + head) else {
-            continue;
-        };
+        let head = at - EXPORTED.len();
         if !bytes[head..at].eq_ignore_ascii_case(EXPORTED) {
             continue;
         }
@@ -108,8 +115,11 @@ pub(crate) fn exported(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<S
 }
 
 fn name_kind(name: &str, dictionary: &Dictionary) -> Option<Kind> {
-    let (head, end) = name.rsplit_once('.')?;
-    if matches!(end.len(), 2 | 3) && ROUTING.iter().any(|suffix| ends_without_case(name, suffix)) {
+    let dot = name.bytes().rposition(|b| b == b'.')?;
+    let (head, end) = (&name[..dot], &name[dot + 1..]);
+    if ROUTING_ENDS.iter().any(|routing| end.eq_ignore_ascii_case(routing))
+        && ROUTING.iter().any(|suffix| ends_without_case(name, suffix))
+    {
         return Some(Kind::Domain);
     }
     if head.is_empty() || !dictionary.is_domain_end(end) {
@@ -158,6 +168,12 @@ mod tests {
             exported(text.as_bytes(), 0, text.len(), &mut spans);
             assert_eq!(spans.first().map(|span| &text[span.start..span.end]), host, "{text}");
         }
+    }
+
+    #[test]
+    fn every_suffix_ends_in_a_label_that_is_asked_for() {
+        let end = |suffix: &&str| suffix.rsplit('.').next().is_some_and(|end| ROUTING_ENDS.contains(&end));
+        assert!(ROUTING.iter().all(end));
     }
 
     #[test]
