@@ -329,6 +329,9 @@ impl Dictionary {
 
     /// Whether the label starts a learned domain or is a learned NetBIOS domain.
     pub(crate) fn is_domain_label(&self, label: &str) -> bool {
+        if self.domain_labels.is_empty() {
+            return false;
+        }
         let folded = fold_word(label);
         self.domain_labels.binary_search_by(|known| known.as_ref().cmp(&folded)).is_ok()
     }

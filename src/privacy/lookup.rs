@@ -318,6 +318,9 @@ impl Index {
 
     /// The forms of a whole text: nothing but non-word characters may stand around it.
     pub fn whole(&self, text: &str) -> &[Form] {
+        if self.is_empty() {
+            return &[];
+        }
         let Some(first) = next_atom(text, 0, text.len()) else { return &[] };
         let (mut last, mut stop) = (0, 0);
         prefixes(text, first, text.len(), |hash, end| {

@@ -311,3 +311,27 @@ pub(crate) fn phone(bytes: &[u8], at: usize, spans: &mut Vec<Span>) -> usize {
     }
     at + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_no_quad_is_no_address() {
+        let parts = ["10", "1", "255", "0187", "a1", "", "f00d"];
+        let mut quads = 0;
+        // Every sequence of five parts, between either separator.
+        for number in 0..parts.len().pow(5) {
+            let part = |place: u32| parts[number / parts.len().pow(place) % parts.len()];
+            for separator in ["-", "_"] {
+                let text = [0, 1, 2, 3, 4].map(part).join(separator);
+                let bytes = text.as_bytes();
+                let found = (0..bytes.len()).any(|at| quad(bytes, at, separator.as_bytes()[0]).is_some());
+                assert!(!found || may_hold_quad(bytes), "{text}");
+                quads += usize::from(found);
+            }
+        }
+        assert!(quads > 0);
+        assert!(!may_hold_quad(b"f7cc07d7-7c15-447d-876d-c01b0e5a9e38"));
+    }
+}

@@ -60,8 +60,11 @@ fn find(
     if place.depth >= DEPTH {
         return;
     }
-    if seen.mixed() && !place.form && engine.has("base64") {
-        base64::find(engine, text, place, render, finds);
+    if let Some(mixed) = seen.mixed()
+        && !place.form
+        && engine.has("base64")
+    {
+        base64::find(engine, text, mixed, place, render, finds);
     }
     if seen.plain() {
         return;

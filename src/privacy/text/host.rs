@@ -2,7 +2,7 @@
 
 use super::super::dictionary::Dictionary;
 use super::dress;
-use super::span::{Span, What, is_word_byte, rank, word_at, word_before};
+use super::span::{CLASS, DASH, DIGIT, DOT, LETTER, Span, What, is_word_byte, rank, word_at, word_before};
 use crate::kind::Kind;
 
 /// Suffixes below which the next label names a tenant.
@@ -26,7 +26,10 @@ const LABELS: usize = 10;
 /// The names in a run.
 pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    let part = |b: u8| is_word_byte(b) || b == b'.' || b == b'-';
+    if !dictionary.has_domain_ends() && !may_route(&bytes[start..end]) {
+        return;
+    }
+    let part = |b: u8| CLASS[b as usize] & (LETTER | DIGIT | DOT | DASH) != 0;
     let mut at = start;
     while at < end {
         let length = bytes[at..end].iter().take_while(|b| part(**b)).count();
@@ -52,6 +55,16 @@ pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionar
             }
         }
     }
+}
+
+/// Whether a label begins like the last one of a suffix below which every label is a tenant.
+fn may_route(run: &[u8]) -> bool {
+    let starts = |rest: &[u8]| {
+        ROUTING_ENDS
+            .iter()
+            .any(|end| rest.get(..end.len()).is_some_and(|head| head.eq_ignore_ascii_case(end.as_bytes())))
+    };
+    memchr::memchr_iter(b'.', run).any(|dot| starts(&run[dot + 1..]))
 }
 
 /// A host below a learned domain, written with dashes: `dc01-corp-contoso-com`. What could be two names
@@ -174,6 +187,10 @@ mod tests {
     fn every_suffix_ends_in_a_label_that_is_asked_for() {
         let end = |suffix: &&str| suffix.rsplit('.').next().is_some_and(|end| ROUTING_ENDS.contains(&end));
         assert!(ROUTING.iter().all(end));
+        for suffix in ROUTING {
+            assert!(may_route(format!("x{}:443", suffix.to_ascii_uppercase()).as_bytes()), "{suffix}");
+        }
+        assert!(!may_route(b"2024-05-01T00:00:00.700.") && !may_route(b"com"));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use super::span::{
 pub(super) struct Seen {
     /// Class bits of all bytes.
     bits: u32,
-    /// Whether a run is long enough for base64 and has letters of both cases.
-    mixed: bool,
+    /// Where the runs stand that are long enough for base64 and have letters of both cases: the start of
+    /// the first and the end of the last.
+    mixed: Option<(usize, usize)>,
     /// Whether a run has three dots.
     dotted: bool,
 }
@@ -22,6 +23,7 @@ impl Seen {
     /// Looks over a text that nobody has split into runs.
     pub fn of(bytes: &[u8]) -> Seen {
         let mut seen = Seen::default();
+        let mut at = 0;
         for run in bytes.split_inclusive(|b| CLASS[*b as usize] & RUN == 0) {
             let (run, end) = match run {
                 [run @ .., end] if CLASS[*end as usize] & RUN == 0 => (run, CLASS[*end as usize]),
@@ -30,7 +32,8 @@ impl Seen {
             let bits = run.iter().fold(0, |bits, b| bits | CLASS[*b as usize]);
             let dots = if bits & DOT != 0 { run.iter().filter(|b| **b == b'.').count() } else { 0 };
             seen.note(end);
-            seen.run(bits, run.len(), dots);
+            seen.run(bits, at, at + run.len(), dots);
+            at += run.len() + 1;
         }
         seen
     }
@@ -41,10 +44,12 @@ impl Seen {
     }
 
     /// Notes a run.
-    pub fn run(&mut self, bits: u32, length: usize, dots: usize) {
+    pub fn run(&mut self, bits: u32, start: usize, end: usize, dots: usize) {
         self.bits |= bits;
-        self.mixed |= length >= base64::SHORTEST && bits & (UPPER | LOWER) == UPPER | LOWER;
         self.dotted |= dots >= 3;
+        if end - start >= base64::SHORTEST && bits & (UPPER | LOWER) == UPPER | LOWER {
+            self.mixed = Some((self.mixed.map_or(start, |(first, _)| first), end));
+        }
     }
 
     /// Whether a byte with one of the bits stands in the text.
@@ -52,8 +57,8 @@ impl Seen {
         self.bits & bits != 0
     }
 
-    /// Whether a run is long enough for base64 and has letters of both cases.
-    pub fn mixed(self) -> bool {
+    /// The stretch with all runs that are long enough for base64 and have letters of both cases.
+    pub fn mixed(self) -> Option<(usize, usize)> {
         self.mixed
     }
 
@@ -84,8 +89,67 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Place, TextEngine, encoded};
     use super::*;
+    use crate::kind::Kind;
     use crate::privacy::learn::Learner;
+    use crate::privacy::render::{Render, Rendered};
+
+    struct Toy;
+
+    impl Render for Toy {
+        fn render(&mut self, kind: Kind, value: &str, out: &mut Vec<u8>) -> Rendered {
+            out.extend_from_slice(format!("<{}:{}>", kind.id(), value.len()).as_bytes());
+            Rendered::Replaced
+        }
+    }
+
+    #[test]
+    fn what_is_not_asked_would_find_nothing() {
+        let mut learner = Learner::new();
+        for address in ["greta.schmidt@contoso.com", "søren@contoso.com"] {
+            learner.learn(Kind::Upn, address, "users");
+        }
+        learner.learn(Kind::PersonName, "Greta Schmidt", "users");
+        let dictionary = learner.freeze();
+        let engine = TextEngine::new(&dictionary);
+        let base64 = data_encoding::BASE64.encode(b"mail of greta.schmidt@contoso.com today");
+        let values = [
+            "s%C3%B8ren@contoso.com".to_owned(),
+            "Greta+Schmidt".to_owned(),
+            "Greta\\u0020Schmidt".to_owned(),
+            "s\\c3\\b8ren@contoso.com".to_owned(),
+            "s&#248;ren@contoso.com".to_owned(),
+            "s=C3=B8ren@contoso.com".to_owned(),
+            "greta.schmidt@\n            contoso.com".to_owned(),
+            "<b>Greta</b> Schmidt".to_owned(),
+            "G\0r\0e\0t\0a\0 \0S\0c\0h\0m\0i\0d\0t\0".to_owned(),
+            "greta.schmidt@con...".to_owned(),
+            "greta.schmidt@con…".to_owned(),
+            "Mail\n-------------\ngreta.schmidt".to_owned(),
+            base64.clone(),
+            format!("path/{base64}"),
+            "no value at all".to_owned(),
+        ];
+        let all = |text: &str| Seen { bits: !0, mixed: Some((0, text.len())), dotted: true };
+        let mut found = 0;
+        for value in &values {
+            for (before, behind) in [("", ""), ("x ", " y"), ("at 10:00:00.000 a-b ", "\r\n"), ("é\"", "\"")]
+            {
+                let text = format!("{before}{value}{behind}");
+                let add = |seen: Seen| {
+                    let (mut spans, mut fresh) = (Vec::new(), Vec::new());
+                    let place = Place::default();
+                    encoded::add(&engine, &text, seen, place, &mut Toy, &mut spans, &mut fresh);
+                    (spans, fresh)
+                };
+                let few = add(Seen::of(text.as_bytes()));
+                found += few.0.len();
+                assert_eq!(few, add(all(&text)), "{text:?}");
+            }
+        }
+        assert!(found >= 4 * (values.len() - 2), "{found}");
+    }
 
     #[test]
     fn the_run_splitter_notes_what_a_look_of_its_own_finds() {

@@ -48,7 +48,7 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) -
             0 => Joints::default(),
             _ => Joints::of(&bytes[start..at]),
         };
-        seen.run(bits, at - start, joints.dots);
+        seen.run(bits, start, at, joints.dots);
         // A word is a secret only by its length, or announces one.
         if at > secret_end && (bits & !WORD != 0 || matches!(at - start, 6 | 43..)) {
             secret(secrets::in_run(bytes, start, at, joints.dots > 0), &mut secret_end, spans);
