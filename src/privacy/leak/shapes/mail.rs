@@ -29,7 +29,7 @@ impl Shapes<'_> {
             && top.len() >= 2
             && top.bytes().any(|b| !b.is_ascii_digit())
             && !domain.starts_with(['.', '-'])
-            && !domain.contains("..")
+            && !domain.as_bytes().windows(2).any(|pair| pair == b"..")
             && !domain.get(..6).is_some_and(|head| head.eq_ignore_ascii_case("odata."));
         if !plausible {
             return None;
