@@ -329,8 +329,16 @@ impl Dictionary {
 
     /// Whether the label starts a learned domain or is a learned NetBIOS domain.
     pub(crate) fn is_domain_label(&self, label: &str) -> bool {
+        if self.domain_labels.is_empty() {
+            return false;
+        }
         let folded = fold_word(label);
         self.domain_labels.binary_search_by(|known| known.as_ref().cmp(&folded)).is_ok()
+    }
+
+    /// Whether a domain was learned that has a last label.
+    pub(crate) fn has_domain_ends(&self) -> bool {
+        !self.domain_ends.is_empty()
     }
 
     /// Whether some learned domain ends in this label: the cheap question before [`Dictionary::domain`].
@@ -346,7 +354,8 @@ impl Dictionary {
 /// The filter bit of a label: by its last byte without case, and its length.
 fn end_bit(label: &str) -> u64 {
     let last = label.bytes().next_back().unwrap_or(0) & 0x1f;
-    1 << ((usize::from(last) + 7 * label.chars().count()) % 64)
+    let length = if label.is_ascii() { label.len() } else { label.chars().count() };
+    1 << ((usize::from(last) + 7 * length) % 64)
 }
 
 /// Other ways in which a name is written: its other orders, and all of them in ASCII letters.

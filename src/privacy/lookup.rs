@@ -61,26 +61,38 @@ fn mix(hash: u64, word: u64) -> u64 {
     product ^ (product >> 29)
 }
 
-/// Hash of folded bytes. For ASCII letters and digits `| 0x20` folds case, eight bytes at a time.
-fn hash_folded(bytes: &[u8]) -> u64 {
-    let mut hash = bytes.len() as u64;
-    let (whole, rest) = bytes.as_chunks::<8>();
-    for chunk in whole {
-        hash = mix(hash, u64::from_le_bytes(*chunk) | LOWER);
-    }
-    if !rest.is_empty() {
-        let mut last = 0u64;
-        for (at, byte) in rest.iter().enumerate() {
-            last |= u64::from(*byte) << (8 * at);
-        }
-        hash = mix(hash, last | LOWER);
+/// Hash of the folded bytes `start..stop`. For ASCII letters and digits `| 0x20` folds case, eight bytes
+/// at a time; what stands behind them is masked.
+fn hash_folded(bytes: &[u8], start: usize, stop: usize) -> u64 {
+    let mut hash = (stop - start) as u64;
+    let mut at = start;
+    while at < stop {
+        let left = stop - at;
+        let word = match bytes[at..].first_chunk() {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => bytes[at..stop].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        let mask = if left < 8 { u64::MAX >> (64 - 8 * left) } else { u64::MAX };
+        hash = mix(hash, word & mask | LOWER);
+        at += 8;
     }
     mix(hash, 0)
 }
 
 fn hash_atom(text: &str) -> u64 {
-    if text.is_ascii() { hash_folded(text.as_bytes()) } else { hash_folded(fold_word(text).as_bytes()) }
+    let folded = if text.is_ascii() { Cow::Borrowed(text) } else { fold_word(text) };
+    hash_folded(folded.as_bytes(), 0, folded.len())
 }
+
+/// Which bytes are ASCII letters and digits.
+static ATOM: [bool; 256] = {
+    let (mut table, mut at) = ([false; 256], 0);
+    while at < 256 {
+        table[at] = (at as u8).is_ascii_alphanumeric();
+        at += 1;
+    }
+    table
+};
 
 /// Reads the atom at `from`, which must stand at a character boundary, or the next one after it,
 /// not past `end`.
@@ -89,7 +101,7 @@ pub(crate) fn next_atom(text: &str, from: usize, end: usize) -> Option<Atom> {
     let mut start = from;
     loop {
         let byte = *bytes.get(start)?;
-        if byte.is_ascii_alphanumeric() {
+        if ATOM[byte as usize] {
             break;
         }
         if byte < 0x80 {
@@ -109,7 +121,7 @@ pub(crate) fn next_atom(text: &str, from: usize, end: usize) -> Option<Atom> {
     let mut stop = start;
     let mut ascii = true;
     while let Some(byte) = bytes.get(stop) {
-        if byte.is_ascii_alphanumeric() {
+        if ATOM[*byte as usize] {
             stop += 1;
         } else if *byte < 0x80 {
             break;
@@ -122,7 +134,7 @@ pub(crate) fn next_atom(text: &str, from: usize, end: usize) -> Option<Atom> {
             stop += c.len_utf8();
         }
     }
-    let hash = if ascii { hash_folded(&bytes[start..stop]) } else { hash_atom(&text[start..stop]) };
+    let hash = if ascii { hash_folded(text.as_bytes(), start, stop) } else { hash_atom(&text[start..stop]) };
     Some(Atom { start, end: stop, hash })
 }
 
@@ -306,6 +318,9 @@ impl Index {
 
     /// The forms of a whole text: nothing but non-word characters may stand around it.
     pub fn whole(&self, text: &str) -> &[Form] {
+        if self.is_empty() {
+            return &[];
+        }
         let Some(first) = next_atom(text, 0, text.len()) else { return &[] };
         let (mut last, mut stop) = (0, 0);
         prefixes(text, first, text.len(), |hash, end| {
@@ -313,6 +328,11 @@ impl Index {
             true
         });
         if next_atom(text, stop, text.len()).is_some() { &[] } else { self.forms(last) }
+    }
+
+    /// Whether nothing was learned.
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
     }
 
     /// Number of forms.
@@ -347,6 +367,18 @@ mod tests {
             }
         }
         out
+    }
+
+    #[test]
+    fn a_hash_does_not_depend_on_what_stands_around() {
+        let text = "AbcDefGhiJklMnoPqrStuVwx0123456789";
+        for from in 0..text.len() {
+            for to in from + 1..=text.len() {
+                let alone = text[from..to].to_ascii_lowercase();
+                let hash = hash_folded(alone.as_bytes(), 0, alone.len());
+                assert_eq!(hash, hash_folded(text.as_bytes(), from, to), "{alone}");
+            }
+        }
     }
 
     #[test]

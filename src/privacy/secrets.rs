@@ -24,6 +24,9 @@ const KEY_ENDS: [&[u8; 3]; 18] = [
     b"lue", b"ord", b"ort", b"ret", b"swd",
 ];
 
+/// Fewest characters of a refresh token.
+const REFRESH: usize = 42;
+
 /// Longest key before a value, and longest value that is looked at outside PEM blocks.
 const KEY: usize = 64;
 const VALUE: usize = 16 << 10;
@@ -54,7 +57,9 @@ pub(crate) fn in_run(bytes: &[u8], start: usize, end: usize, dotted: bool) -> Op
     if run.len() < 16 || !dotted {
         return None;
     }
-    for dot in memchr::memchr_iter(b'.', run) {
+    // All of a refresh token stands in one run.
+    let dots = if run.len() < REFRESH { &[] } else { run };
+    for dot in memchr::memchr_iter(b'.', dots) {
         let dot = start + dot;
         if bytes.get(dot + 1) == Some(&b'A')
             && dot > start
@@ -80,15 +85,29 @@ fn bearer(bytes: &[u8], start: usize) -> Option<Secret> {
     (long >= 16).then_some(Secret { start, end: start + long, what: "authorization" })
 }
 
+/// Whether a key that ends like this may announce a secret. The last letter says no to most of them.
+fn may_announce(last: &[u8; 3]) -> bool {
+    const LETTERS: u32 = {
+        let (mut letters, mut at) = (0, 0);
+        while at < KEY_ENDS.len() {
+            letters |= 1 << (KEY_ENDS[at][2] - b'a');
+            at += 1;
+        }
+        letters
+    };
+    let letter = (last[2] | 0x20).wrapping_sub(b'a');
+    letter < 26 && LETTERS >> letter & 1 != 0 && KEY_ENDS.iter().any(|end| last.map(|b| b | 0x20) == **end)
+}
+
 /// The secret behind the `=` or `:` at `separator`, if the key before it announces one. Quotes may
 /// stand around key and value, also escaped.
 pub(crate) fn behind(text: &str, separator: usize) -> Option<Secret> {
     let bytes = text.as_bytes();
     let is_key = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let gap = bytes[..separator].iter().rev().take(6).take_while(|b| b"\"'\\] ".contains(b)).count();
+    let between = |b: &&u8| matches!(b, b'"' | b'\'' | b'\\' | b']' | b' ');
+    let gap = bytes[..separator].iter().rev().take(6).take_while(between).count();
     let key_end = separator - gap;
-    let last = bytes.get(key_end.saturating_sub(3)..key_end).unwrap_or_default();
-    if !KEY_ENDS.iter().any(|end| last.eq_ignore_ascii_case(*end)) {
+    if !may_announce(bytes[..key_end].last_chunk()?) {
         return None;
     }
     let key_start = key_end - bytes[..key_end].iter().rev().take(KEY).take_while(|b| is_key(b)).count();
@@ -157,7 +176,7 @@ fn refresh_token(bytes: &[u8], start: usize) -> Option<Secret> {
     let mixed = text.iter().any(u8::is_ascii_digit)
         && text.iter().any(u8::is_ascii_uppercase)
         && text.iter().any(u8::is_ascii_lowercase);
-    (long >= 40 && mixed).then_some(Secret { start, end: start + 2 + long, what: "refresh-token" })
+    (long + 2 >= REFRESH && mixed).then_some(Secret { start, end: start + 2 + long, what: "refresh-token" })
 }
 
 /// A PEM block, to its end line or to the end of the text.
@@ -360,6 +379,22 @@ mod tests {
             "StsRefreshTokensValidFrom: 2024-05-01",
         ] {
             assert_eq!(secrets(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn no_end_of_a_key_is_left_out_by_its_last_letter() {
+        for byte in 0..=u8::MAX {
+            for end in KEY_ENDS {
+                let mut last = *end;
+                for at in 0..3 {
+                    last[at] = byte;
+                    let known = KEY_ENDS.iter().any(|end| last.eq_ignore_ascii_case(*end));
+                    assert_eq!(may_announce(&last), known, "{last:?}");
+                    last[at] = end[at].to_ascii_uppercase();
+                    assert!(may_announce(&last), "{last:?}");
+                }
+            }
         }
     }
 

@@ -44,6 +44,11 @@ fn declared() -> &'static HashSet<String, RandomState> {
     })
 }
 
+/// All words and phrases, folded; some of them twice.
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    STOPWORDS.lines().chain(declared().iter().map(String::as_str))
+}
+
 /// Whether a folded word or phrase is compiled-in vocabulary.
 pub fn is_vocabulary(folded: &str) -> bool {
     stopwords().contains(folded) || declared().contains(folded)

@@ -17,8 +17,9 @@ pub trait Pieces {
 
 /// Goes through a record and appends the treated one.
 pub fn record(plan: &mut Plan<'_>, pieces: &mut dyn Pieces, text: &str, out: &mut Vec<u8>) {
-    let clean = line_ends(text);
-    let body = clean.trim_end_matches('\n');
+    // What ends the record is written anew: a line of a Windows file is copied no more than others.
+    let clean = line_ends(text.trim_end_matches(['\r', '\n']));
+    let body = clean.as_ref();
     let root = plan.root();
     let Act::Object(node) = plan.slot(root).act else { return };
     let members = siblings(plan, node, body);
@@ -147,8 +148,31 @@ fn key_value(plan: &mut Plan<'_>, node: NodeId, line: &str) -> Option<(SlotId, u
 }
 
 fn line_ends(text: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
+    let bytes = text.as_bytes();
+    if memchr::memchr(b'\r', bytes).is_none() {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    let mut clean = String::with_capacity(text.len());
+    let mut copied = 0;
+    for at in memchr::memchr_iter(b'\r', bytes) {
+        clean.push_str(&text[copied..at]);
+        if bytes.get(at + 1) != Some(&b'\n') {
+            clean.push('\n');
+        }
+        copied = at + 1;
+    }
+    clean.push_str(&text[copied..]);
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sort_of_line_end_becomes_one() {
+        for text in ["", "a", "a\nb\n", "a\r\nb\r\n", "\r\r\n\r", "a\rb", "\n\r\né\r", "\r"] {
+            assert_eq!(line_ends(text), text.replace("\r\n", "\n").replace('\r', "\n"), "{text:?}");
+        }
+    }
 }

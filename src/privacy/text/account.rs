@@ -118,11 +118,6 @@ fn netbios(
     }
     let (domain, account) = (&text[left..at], &text[after..right]);
     let learned = dictionary.is_domain_label(domain) || dictionary.domain(domain).is_some();
-    let known = || dictionary.find(account.trim_end_matches('$'), &[Kind::Account, Kind::Host]).is_some();
-    let lower = domain.to_ascii_lowercase();
-    if NO_DOMAIN.binary_search(&lower.as_str()).is_ok() && !(learned && known()) {
-        return;
-    }
     if !learned {
         // Parts of a path: something with a backslash, slash or drive before it, or going on behind it.
         let before = if left > start { bytes[left - 1] } else { b' ' };
@@ -135,6 +130,13 @@ fn netbios(
         {
             return;
         }
+    }
+    let known = || dictionary.find(account.trim_end_matches('$'), &[Kind::Account, Kind::Host]).is_some();
+    let lower = domain.to_ascii_lowercase();
+    if NO_DOMAIN.binary_search(&lower.as_str()).is_ok() && !(learned && known()) {
+        return;
+    }
+    if !learned {
         let extension = account.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
         if extension.is_some_and(|end| EXTENSIONS.binary_search(&end.as_str()).is_ok()) {
             return;

@@ -9,7 +9,7 @@ use crate::privacy::render::Render;
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding};
 
 /// Fewest characters of a stretch that is tried.
-const SHORTEST: usize = 24;
+pub(super) const SHORTEST: usize = 24;
 
 /// Longest stretch that is decoded, in bytes; a longer one is no value of a log.
 const LONGEST: usize = 16 << 20;
@@ -18,23 +18,25 @@ fn fits(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// The base64 stretches of a text in which something was replaced.
+/// The base64 stretches of a text in which something was replaced. Those that can be any stand in whole
+/// runs between `from` and `to`.
 pub(super) fn find(
     engine: &TextEngine<'_>,
     text: &str,
+    (from, to): (usize, usize),
     place: Place,
     render: &mut dyn Render,
     finds: &mut Vec<Find>,
 ) {
     let bytes = text.as_bytes();
-    let mut at = SHORTEST - 1;
+    let mut at = from + SHORTEST - 1;
     // Of a stretch this long one byte in 24 is seen: all others are passed over.
-    while at < bytes.len() {
+    while at < to {
         if !fits(bytes[at]) {
             at += SHORTEST;
             continue;
         }
-        let start = bytes[..at].iter().rposition(|b| !fits(*b)).map_or(0, |p| p + 1);
+        let start = bytes[from..at].iter().rposition(|b| !fits(*b)).map_or(from, |p| from + p + 1);
         let end = at + bytes[at..].iter().take_while(|b| fits(**b)).count();
         at = end + SHORTEST;
         let pads = bytes[end..].iter().take(2).take_while(|b| **b == b'=').count();

@@ -7,7 +7,8 @@ use super::super::lookup::fold_word;
 use super::super::render::Render;
 use super::super::vocabulary::is_stop_word;
 use super::encoded::Find;
-use super::span::{is_word_byte, rank};
+use super::seen::Seen;
+use super::span::{DASH, EQUALS, HIGH, LINE, is_word_byte, rank};
 use super::{TextEngine, treat};
 use crate::kind::Kind;
 use memchr::memmem::Finder;
@@ -24,12 +25,19 @@ const LONGEST: usize = 128;
 pub(super) const AMBIGUOUS: &str = "ambiguous-fold";
 
 /// Adds the values that were cut off in a text.
-pub(super) fn find(engine: &TextEngine<'_>, text: &str, render: &mut dyn Render, finds: &mut Vec<Find>) {
+pub(super) fn find(
+    engine: &TextEngine<'_>,
+    text: &str,
+    seen: Seen,
+    render: &mut dyn Render,
+    finds: &mut Vec<Find>,
+) {
     let dictionary = engine.dictionary;
-    if engine.has("cut by a mark") {
+    if (seen.dotted() || seen.has(HIGH)) && engine.has("cut by a mark") {
         marks(text, dictionary, render, finds);
     }
-    if engine.has("cut by a column") {
+    // A rule stands under a line of titles.
+    if seen.has(LINE) && seen.has(DASH | EQUALS) && engine.has("cut by a column") {
         tables(text, dictionary, render, finds);
     }
 }

@@ -42,8 +42,7 @@ fn type_before(bytes: &[u8], floor: usize, equals: usize) -> Option<usize> {
 }
 
 fn is_type(name: &[u8]) -> bool {
-    std::str::from_utf8(name)
-        .is_ok_and(|name| TYPES.binary_search(&name.to_ascii_uppercase().as_str()).is_ok())
+    TYPES.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// The end of the attribute type that starts at `at`, if `=` follows.

@@ -2,10 +2,11 @@
 //! around its escapes, the views are looked through like any text, and what touches an escape becomes a
 //! span of the text with a finished replacement in the same encoding.
 //!
-//! A text without the first byte of an escape costs a few comparisons with `memchr`. Time is linear in
-//! the text for each of at most three levels: a view holds every escape once.
+//! A text without the first byte of an escape costs nothing. Time is linear in the text for each of at
+//! most three levels: a view holds every escape once.
 
-use super::rungs::{Marks, Rung, views};
+use super::rungs::{Rung, views};
+use super::seen::Seen;
 use super::span::{Span, What, rank, resolve};
 use super::switch::of_rung;
 use super::{Place, TextEngine, base64, cut, line_break, shapes, treat, words};
@@ -28,14 +29,15 @@ pub(super) struct Find {
 pub(super) fn add(
     engine: &TextEngine<'_>,
     text: &str,
+    seen: Seen,
     place: Place,
     render: &mut dyn Render,
     spans: &mut Vec<Span>,
     fresh: &mut Vec<Vec<u8>>,
 ) {
     let mut finds = Vec::new();
-    find(engine, text, place, render, &mut finds);
-    cut::find(engine, text, render, &mut finds);
+    find(engine, text, seen, place, render, &mut finds);
+    cut::find(engine, text, seen, render, &mut finds);
     for one in finds {
         spans.push(Span {
             start: one.start,
@@ -47,24 +49,33 @@ pub(super) fn add(
     }
 }
 
-fn find(engine: &TextEngine<'_>, text: &str, place: Place, render: &mut dyn Render, finds: &mut Vec<Find>) {
+fn find(
+    engine: &TextEngine<'_>,
+    text: &str,
+    seen: Seen,
+    place: Place,
+    render: &mut dyn Render,
+    finds: &mut Vec<Find>,
+) {
     if place.depth >= DEPTH {
         return;
     }
-    if !place.form && engine.has("base64") {
-        base64::find(engine, text, place, render, finds);
+    if let Some(mixed) = seen.mixed()
+        && !place.form
+        && engine.has("base64")
+    {
+        base64::find(engine, text, mixed, place, render, finds);
     }
-    let marks = Marks::of(text.as_bytes());
-    if marks.none() {
+    if seen.plain() {
         return;
     }
     for rung in Rung::ALL {
-        if !engine.has(of_rung(rung)) {
+        if !seen.allows(rung) || !engine.has(of_rung(rung)) {
             continue;
         }
         let form = place.form || rung == Rung::Form;
         let deeper = Place { depth: place.depth + 1, json: place.json, announced: false, form };
-        for view in views(rung, marks, text) {
+        for view in views(rung, seen, text) {
             let mut inner = Vec::new();
             look(engine, &view.text, deeper, rung, &|range| view.touches(range), render, &mut inner);
             for one in inner {
@@ -91,13 +102,14 @@ fn look(
     finds: &mut Vec<Find>,
 ) {
     let (mut spans, mut fresh) = (Vec::new(), Vec::new());
-    if rung != Rung::Form {
-        shapes::find(text, engine.dictionary, &mut spans);
-        engine.sift(&mut spans);
-        // Without its escapes a distinguished name is another one.
-        spans.retain(|span| rung != Rung::Ldap || span.what != What::Value(Kind::Dn));
-    }
-    add(engine, text, place, render, &mut spans, &mut fresh);
+    let seen = match rung {
+        Rung::Form => Seen::of(text.as_bytes()),
+        _ => shapes::find(text, engine.dictionary, &mut spans),
+    };
+    engine.sift(&mut spans);
+    // Without its escapes a distinguished name is another one.
+    spans.retain(|span| rung != Rung::Ldap || span.what != What::Value(Kind::Dn));
+    add(engine, text, seen, place, render, &mut spans, &mut fresh);
     resolve(&mut spans);
     let mut at = 0;
     for span in &spans {

@@ -2,7 +2,7 @@
 
 use super::super::dictionary::Dictionary;
 use super::dress;
-use super::span::{Span, What, is_word_byte, rank, word_at, word_before};
+use super::span::{CLASS, DASH, DIGIT, DOT, LETTER, Span, What, is_word_byte, rank, word_at, word_before};
 use crate::kind::Kind;
 
 /// Suffixes below which the next label names a tenant.
@@ -17,13 +17,19 @@ const ROUTING: &[&str] = &[
     ".sharepoint.us",
 ];
 
+/// The last labels of those.
+const ROUTING_ENDS: [&str; 3] = ["com", "us", "cn"];
+
 /// Most labels of a name that are looked at.
 const LABELS: usize = 10;
 
 /// The names in a run.
 pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    let part = |b: u8| is_word_byte(b) || b == b'.' || b == b'-';
+    if !dictionary.has_domain_ends() && !may_route(&bytes[start..end]) {
+        return;
+    }
+    let part = |b: u8| CLASS[b as usize] & (LETTER | DIGIT | DOT | DASH) != 0;
     let mut at = start;
     while at < end {
         let length = bytes[at..end].iter().take_while(|b| part(**b)).count();
@@ -51,10 +57,23 @@ pub(crate) fn names(text: &str, start: usize, end: usize, dictionary: &Dictionar
     }
 }
 
+/// Whether a label begins like the last one of a suffix below which every label is a tenant.
+fn may_route(run: &[u8]) -> bool {
+    let starts = |rest: &[u8]| {
+        ROUTING_ENDS
+            .iter()
+            .any(|end| rest.get(..end.len()).is_some_and(|head| head.eq_ignore_ascii_case(end.as_bytes())))
+    };
+    memchr::memchr_iter(b'.', run).any(|dot| starts(&run[dot + 1..]))
+}
+
 /// A host below a learned domain, written with dashes: `dc01-corp-contoso-com`. What could be two names
 /// is one: the longest learned domain at the end counts.
 pub(crate) fn folded(text: &str, start: usize, end: usize, dictionary: &Dictionary, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
+    if !dictionary.has_domain_ends() {
+        return;
+    }
     let part = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     let mut at = start;
     while at < end {
@@ -87,12 +106,13 @@ const EXPORTED: &[u8] = b"Exported-ServerConfiguration-";
 
 /// The host in the name of an exported configuration's folder, learned or not.
 pub(crate) fn exported(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<Span>) {
-    let mut at = start;
-    while let Some(dash) = memchr::memchr(b'-', &bytes[at..end]).map(|dash| at + dash) {
+    // The dash at the end of the words before the name is the first that can be meant.
+    let mut at = start + EXPORTED.len() - 1;
+    while at < end
+        && let Some(dash) = memchr::memchr(b'-', &bytes[at..end]).map(|dash| at + dash)
+    {
         at = dash + 1;
-        let Some(head) = bytes[start..at].len().checked_sub(EXPORTED.len()).map(|head| start + head) else {
-            continue;
-        };
+        let head = at - EXPORTED.len();
         if !bytes[head..at].eq_ignore_ascii_case(EXPORTED) {
             continue;
         }
@@ -108,8 +128,11 @@ pub(crate) fn exported(bytes: &[u8], start: usize, end: usize, spans: &mut Vec<S
 }
 
 fn name_kind(name: &str, dictionary: &Dictionary) -> Option<Kind> {
-    let (head, end) = name.rsplit_once('.')?;
-    if matches!(end.len(), 2 | 3) && ROUTING.iter().any(|suffix| ends_without_case(name, suffix)) {
+    let dot = name.bytes().rposition(|b| b == b'.')?;
+    let (head, end) = (&name[..dot], &name[dot + 1..]);
+    if ROUTING_ENDS.iter().any(|routing| end.eq_ignore_ascii_case(routing))
+        && ROUTING.iter().any(|suffix| ends_without_case(name, suffix))
+    {
         return Some(Kind::Domain);
     }
     if head.is_empty() || !dictionary.is_domain_end(end) {
@@ -158,6 +181,16 @@ mod tests {
             exported(text.as_bytes(), 0, text.len(), &mut spans);
             assert_eq!(spans.first().map(|span| &text[span.start..span.end]), host, "{text}");
         }
+    }
+
+    #[test]
+    fn every_suffix_ends_in_a_label_that_is_asked_for() {
+        let end = |suffix: &&str| suffix.rsplit('.').next().is_some_and(|end| ROUTING_ENDS.contains(&end));
+        assert!(ROUTING.iter().all(end));
+        for suffix in ROUTING {
+            assert!(may_route(format!("x{}:443", suffix.to_ascii_uppercase()).as_bytes()), "{suffix}");
+        }
+        assert!(!may_route(b"2024-05-01T00:00:00.700.") && !may_route(b"com"));
     }
 
     #[test]

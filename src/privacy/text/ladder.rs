@@ -3,7 +3,8 @@
 
 use super::super::render::Render;
 use super::super::secrets;
-use super::span::{Span, What, rank};
+use super::seen::Seen;
+use super::span::{BACKSLASH, QUOTE, Span, What, rank};
 use super::{Place, TextEngine, context};
 
 /// Most levels of JSON that are taken off; other encodings inside it are counted by themselves.
@@ -80,17 +81,14 @@ pub(super) fn json(
 pub(super) fn embedded(
     engine: &TextEngine<'_>,
     text: &str,
+    seen: Seen,
     place: Place,
     render: &mut dyn Render,
     spans: &mut Vec<Span>,
     fresh: &mut Vec<Vec<u8>>,
 ) -> Option<String> {
     let bytes = text.as_bytes();
-    if !engine.has("json inside text")
-        || place.json >= DEPTH
-        || memchr::memchr(b'\\', bytes).is_none()
-        || memchr::memchr(b'"', bytes).is_none()
-    {
+    if !(seen.has(BACKSLASH) && seen.has(QUOTE)) || place.json >= DEPTH || !engine.has("json inside text") {
         return None;
     }
     let mut rest: Option<Vec<u8>> = None;

@@ -20,15 +20,18 @@ mod id;
 mod ladder;
 mod mail;
 mod rungs;
+mod seen;
 mod shapes;
 mod span;
 pub mod switch;
 mod wording;
+mod wordlist;
 mod words;
 
 use super::dictionary::Dictionary;
 use super::render::{Render, Rendered};
 use crate::kind::Kind;
+use seen::Seen;
 use span::{Span, What};
 
 /// Scans free text under a dictionary. Cheap to make, shareable between threads.
@@ -53,6 +56,10 @@ struct Place {
     /// Whether the text is a view in which every `+` is a space: base64 is not told from words there.
     form: bool,
 }
+
+/// Room for the finds of most texts, and for what becomes of most finds, in bytes.
+const SPANS: usize = 16;
+const PIECE: usize = 128;
 
 impl<'a> TextEngine<'a> {
     /// An engine over a frozen dictionary.
@@ -104,18 +111,22 @@ impl<'a> TextEngine<'a> {
         {
             return replaced;
         }
-        let mut spans: Vec<Span> = Vec::new();
-        shapes::find(text, self.dictionary, &mut spans);
+        let mut spans: Vec<Span> = Vec::with_capacity(SPANS);
+        let seen = shapes::find(text, self.dictionary, &mut spans);
         self.sift(&mut spans);
         let mut fresh = Vec::new();
-        match ladder::embedded(self, text, place, render, &mut spans, &mut fresh) {
-            Some(rest) => encoded::add(self, &rest, place, render, &mut spans, &mut fresh),
-            None => encoded::add(self, text, place, render, &mut spans, &mut fresh),
+        match ladder::embedded(self, text, seen, place, render, &mut spans, &mut fresh) {
+            Some(rest) => {
+                let seen = Seen::of(rest.as_bytes());
+                encoded::add(self, &rest, seen, place, render, &mut spans, &mut fresh);
+            }
+            None => encoded::add(self, text, seen, place, render, &mut spans, &mut fresh),
         }
         span::resolve(&mut spans);
         let mut replaced = 0;
         let mut at = 0;
-        let (mut piece, mut kept) = (Vec::new(), Vec::new());
+        let (mut piece, mut kept) =
+            (Vec::with_capacity(if spans.is_empty() { 0 } else { PIECE }), Vec::new());
         for span in &spans {
             piece.clear();
             let count = self.span(text, span, &fresh, render, &mut piece);

@@ -2,6 +2,7 @@
 //! every decoded character came from, so that a value found in the decoded view can be replaced in the
 //! text and its replacement be written the way the value was.
 
+use super::seen::Seen;
 use std::ops::Range;
 
 /// An encoding.
@@ -40,57 +41,6 @@ impl Rung {
         Rung::Markup,
         Rung::Wide,
     ];
-}
-
-/// Which bytes that start an escape stand in a text at all: the cheap question before all others.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Marks {
-    percent: bool,
-    plus: bool,
-    backslash: bool,
-    ampersand: bool,
-    equals: bool,
-    line: bool,
-    less: bool,
-    nul: bool,
-}
-
-impl Marks {
-    /// Looks over the bytes, four times at most and with no more than a comparison a byte.
-    pub fn of(bytes: &[u8]) -> Marks {
-        let mut marks = Marks::default();
-        if memchr::memchr3(b'%', b'\\', b'&', bytes).is_some() {
-            let has = |byte| memchr::memchr(byte, bytes).is_some();
-            (marks.percent, marks.backslash, marks.ampersand) = (has(b'%'), has(b'\\'), has(b'&'));
-        }
-        if memchr::memchr3(b'+', b'=', 0, bytes).is_some() {
-            let has = |byte| memchr::memchr(byte, bytes).is_some();
-            (marks.plus, marks.equals, marks.nul) = (has(b'+'), has(b'='), has(0));
-        }
-        if memchr::memchr2(b'\n', b'<', bytes).is_some() {
-            let has = |byte| memchr::memchr(byte, bytes).is_some();
-            (marks.line, marks.less) = (has(b'\n'), has(b'<'));
-        }
-        marks
-    }
-
-    /// Whether none of them stands there.
-    pub fn none(self) -> bool {
-        Rung::ALL.iter().all(|rung| !self.allow(*rung))
-    }
-
-    fn allow(self, rung: Rung) -> bool {
-        match rung {
-            Rung::Percent => self.percent,
-            Rung::Form => self.plus,
-            Rung::Json | Rung::Ldap => self.backslash,
-            Rung::Entity => self.ampersand,
-            Rung::Quoted => self.equals,
-            Rung::Wrapped => self.line,
-            Rung::Markup => self.less,
-            Rung::Wide => self.nul,
-        }
-    }
 }
 
 /// An escape: where its character stands in the view, and where its bytes stand in the text.
@@ -247,8 +197,8 @@ const REACH: usize = 320;
 const SLACK: usize = 320;
 
 /// The views of a text under a rung: one for each stretch with escapes in it.
-pub(super) fn views(rung: Rung, marks: Marks, text: &str) -> Vec<View> {
-    if !marks.allow(rung) {
+pub(super) fn views(rung: Rung, seen: Seen, text: &str) -> Vec<View> {
+    if !seen.allows(rung) {
         return Vec::new();
     }
     let mut regions: Vec<(usize, usize)> = Vec::new();
@@ -649,7 +599,7 @@ mod tests {
     use super::*;
 
     fn flat(rung: Rung, text: &str) -> String {
-        views(rung, Marks::of(text.as_bytes()), text).into_iter().map(|view| view.text).collect()
+        views(rung, Seen::of(text.as_bytes()), text).into_iter().map(|view| view.text).collect()
     }
 
     #[test]
@@ -684,7 +634,7 @@ mod tests {
     #[test]
     fn places_lead_back_and_replacements_are_written_as_the_value_was() {
         let text = "x greta%40contoso%2Ecom y";
-        let view = &views(Rung::Percent, Marks::of(text.as_bytes()), text)[0];
+        let view = &views(Rung::Percent, Seen::of(text.as_bytes()), text)[0];
         let at = view.text.find("greta").unwrap();
         let range = at..at + "greta@contoso.com".len();
         assert!(view.touches(&range) && !view.touches(&(0..1)));
@@ -695,7 +645,7 @@ mod tests {
     #[test]
     fn a_break_inside_a_value_stays_behind_its_replacement() {
         let text = "greta@con=\r\ntoso.com";
-        let view = &views(Rung::Quoted, Marks::of(text.as_bytes()), text)[0];
+        let view = &views(Rung::Quoted, Seen::of(text.as_bytes()), text)[0];
         let range = 0..view.text.len();
         assert_eq!(view.encode(Rung::Quoted, &range, b"token", text), b"token=\r\n");
     }
@@ -707,7 +657,7 @@ mod tests {
                 ["%C3%B8", "\\u00f8", "&#248;", "=C3=B8", "a+b", "\n            ", "\0", "\\c3\\b8", "<b>"]
             {
                 let text = format!("{}{mark}{}", "日".repeat(400), "ü".repeat(700));
-                for view in views(rung, Marks::of(text.as_bytes()), &text) {
+                for view in views(rung, Seen::of(text.as_bytes()), &text) {
                     assert!(view.end(view.text.len()) <= text.len());
                 }
             }

@@ -3,14 +3,17 @@
 
 use super::super::dictionary::Dictionary;
 use super::super::secrets::{self, Secret};
+use super::seen::Seen;
 use super::span::{
-    AT, BACKSLASH, CLASS, COLON, DASH, DIGIT, DOT, LETTER, PLUS, RUN, SLASH, Span, UNDERSCORE, What, rank,
+    AT, BACKSLASH, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, LETTER, PERCENT, PLUS, RUN, SLASH, Span, TILDE,
+    WORD, What, rank,
 };
 use super::{account, address, dn, dress, host, id, mail};
 
-/// Collects secrets and typed shapes of a text, overlaps included.
-pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
+/// Collects secrets and typed shapes of a text, overlaps included; returns what stands in it at all.
+pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) -> Seen {
     let bytes = text.as_bytes();
+    let mut seen = Seen::default();
     let mut at = 0;
     // The first byte that a DN found next may use, and the end of the last secret, so that what is
     // covered is not looked at again.
@@ -21,25 +24,34 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
             spans.push(Span { start, end, rank: rank::SECRET, what: What::Secret(what) });
         }
     };
-    while at < bytes.len() {
-        let byte = bytes[at];
-        if CLASS[byte as usize] & RUN == 0 {
-            match byte {
-                b'=' if at >= secret_end => secret(secrets::behind(text, at), &mut secret_end, spans),
-                b'~' if at >= secret_end => secret(secrets::at_tilde(bytes, at), &mut secret_end, spans),
-                _ => {}
+    while let Some(byte) = bytes.get(at) {
+        let mut bits = CLASS[*byte as usize];
+        if bits & RUN == 0 {
+            seen.note(bits);
+            if bits & (EQUALS | TILDE) != 0 && at >= secret_end {
+                let found = match bits & EQUALS {
+                    0 => secrets::at_tilde(bytes, at),
+                    _ => secrets::behind(text, at),
+                };
+                secret(found, &mut secret_end, spans);
             }
             at += 1;
             continue;
         }
         let start = at;
-        let mut bits = 0;
+        at += 1;
         while let Some(class) = bytes.get(at).map(|b| CLASS[*b as usize]).filter(|class| class & RUN != 0) {
             bits |= class;
             at += 1;
         }
-        if at > secret_end {
-            secret(secrets::in_run(bytes, start, at, bits & DOT != 0), &mut secret_end, spans);
+        let joints = match bits & !WORD {
+            0 => Joints::default(),
+            _ => Joints::of(&bytes[start..at]),
+        };
+        seen.run(bits, start, at, joints.dots);
+        // A word is a secret only by its length, or announces one.
+        if at > secret_end && (bits & !WORD != 0 || matches!(at - start, 6 | 43..)) {
+            secret(secrets::in_run(bytes, start, at, joints.dots > 0), &mut secret_end, spans);
             if bits & COLON != 0 {
                 for colon in memchr::memchr_iter(b':', &bytes[start..at]) {
                     if start + colon >= secret_end {
@@ -48,7 +60,7 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
                 }
             }
         }
-        run(text, start, at, bits, dictionary, spans);
+        run(text, start, at, bits, joints, dictionary, spans);
         if bytes.get(at) == Some(&b'=') {
             if bytes.get(at + 1) == Some(&b'=') && bits & (LETTER | DIGIT) != 0 {
                 id::anchor(bytes, at, spans);
@@ -60,27 +72,71 @@ pub(crate) fn find(text: &str, dictionary: &Dictionary, spans: &mut Vec<Span>) {
             }
         }
     }
+    seen
+}
+
+/// How often the bytes that join the parts of a value stand in a run.
+#[derive(Clone, Copy, Default)]
+struct Joints {
+    dashes: usize,
+    dots: usize,
+    colons: usize,
+    underscores: usize,
+}
+
+/// A lane of eight bits for each joint.
+static LANES: [u32; 256] = {
+    let mut lanes = [0; 256];
+    lanes[b'-' as usize] = 1;
+    lanes[b'.' as usize] = 1 << 8;
+    lanes[b':' as usize] = 1 << 16;
+    lanes[b'_' as usize] = 1 << 24;
+    lanes
+};
+
+impl Joints {
+    /// Counts all of them in one pass. A lane holds what one chunk can add.
+    fn of(run: &[u8]) -> Joints {
+        let mut joints = Joints::default();
+        for chunk in run.chunks(255) {
+            let sum: u32 = chunk.iter().map(|b| LANES[*b as usize]).sum();
+            let [dashes, dots, colons, underscores] = sum.to_le_bytes().map(usize::from);
+            joints.dashes += dashes;
+            joints.dots += dots;
+            joints.colons += colons;
+            joints.underscores += underscores;
+        }
+        joints
+    }
 }
 
 /// The shapes of one run.
-fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary, spans: &mut Vec<Span>) {
+fn run(
+    text: &str,
+    start: usize,
+    end: usize,
+    bits: u32,
+    joints: Joints,
+    dictionary: &Dictionary,
+    spans: &mut Vec<Span>,
+) {
     let bytes = text.as_bytes();
-    let has = |wanted: u16| bits & wanted == wanted;
-    let count = |wanted: u8| bytes[start..end].iter().filter(|b| **b == wanted).count();
+    let has = |wanted: u32| bits & wanted == wanted;
+    let length = end - start;
     // A plain word or number: nothing but a GUID without dashes.
-    if end - start >= 32 && has(DIGIT) {
+    if length >= 32 && has(DIGIT) {
         id::plain_guids(text, start, end, dictionary, spans);
     }
-    if bits & !(RUN | LETTER | DIGIT) == 0 {
-        if end - start == 22 && has(DIGIT | LETTER) {
+    if bits & !(WORD | PERCENT) == 0 {
+        if length == 22 && has(DIGIT | LETTER) {
             id::bare_anchor(text, start, dictionary, spans);
         }
-        if end - start == 2 {
+        if length == 2 {
             dress::spaced(text, start, dictionary, spans);
         }
         return;
     }
-    if end - start == 22 && bits & !(RUN | LETTER | DIGIT | PLUS | SLASH) == 0 {
+    if length == 22 && bits & !(WORD | PERCENT | PLUS | SLASH) == 0 {
         id::bare_anchor(text, start, dictionary, spans);
     }
     if has(AT) {
@@ -94,52 +150,50 @@ fn run(text: &str, start: usize, end: usize, bits: u16, dictionary: &Dictionary,
             }
         }
     }
-    let dashes = if has(DASH | DIGIT) { count(b'-') } else { 0 };
-    if dashes >= 4 {
-        if end - start >= 36 {
-            id::guids(bytes, start, end, spans);
+    let Joints { dashes, dots, colons, underscores } = joints;
+    if has(DIGIT) {
+        if dashes >= 4 {
+            if length >= 36 {
+                id::guids(bytes, start, end, spans);
+            }
+            if length >= 13 {
+                sids(bytes, start, end, spans);
+            }
+            if dashes >= 5 {
+                address::macs(bytes, start, end, spans);
+            }
+            if length >= 55 {
+                bitlocker(bytes, start, end, spans);
+            }
         }
-        if end - start >= 13 {
-            sids(bytes, start, end, spans);
+        if dashes >= 3 || underscores >= 3 {
+            address::folded_v4(bytes, start, end, spans);
         }
-        if dashes >= 5 {
-            address::macs(bytes, start, end, spans);
+        if dots >= 3 {
+            address::v4(bytes, start, end, spans);
+            if dots >= 5 {
+                dress::reverse(bytes, start, end, spans);
+            }
         }
-        if end - start >= 55 {
-            bitlocker(bytes, start, end, spans);
+        if dots >= 2 && length >= 14 {
+            dress::dotted_macs(bytes, start, end, spans);
         }
     }
-    if dashes >= 3 || (has(UNDERSCORE | DIGIT) && count(b'_') >= 3) {
-        address::folded_v4(bytes, start, end, spans);
-    }
-    let dots = if has(DOT | DIGIT) { count(b'.') } else { 0 };
-    if dots >= 3 {
-        address::v4(bytes, start, end, spans);
-        if dots >= 5 {
-            dress::reverse(bytes, start, end, spans);
-        }
-    }
-    if dots >= 2 && end - start >= 14 {
-        dress::dotted_macs(bytes, start, end, spans);
-    }
-    if has(COLON) {
-        let colons = count(b':');
-        if colons >= 5 || (colons >= 2 && bytes[start..end].windows(2).any(|pair| pair == b"::")) {
-            address::v6(text, start, end, spans);
-            address::macs(bytes, start, end, spans);
-        }
+    if colons >= 5 || (colons >= 2 && bytes[start..end].windows(2).any(|pair| pair == b"::")) {
+        address::v6(text, start, end, spans);
+        address::macs(bytes, start, end, spans);
     }
     if has(DOT | LETTER) {
         host::names(text, start, end, dictionary, spans);
     }
-    if dashes >= 2 {
+    if dashes >= 2 && has(DIGIT) {
         host::exported(bytes, start, end, spans);
     }
-    if has(DASH | LETTER) && end - start >= 8 {
+    if has(DASH | LETTER) && length >= 8 {
         host::folded(text, start, end, dictionary, spans);
     }
     if has(BACKSLASH) {
-        if end - start >= 48 {
+        if length >= 48 {
             dress::octets(bytes, start, end, spans);
         }
         account::backslashes(text, start, end, dictionary, spans);

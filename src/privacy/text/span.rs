@@ -64,46 +64,64 @@ pub(crate) fn resolve(spans: &mut Vec<Span>) {
         return;
     }
     spans.sort_unstable_by_key(|span| (span.start, span.rank, usize::MAX - span.end));
-    let mut kept: Vec<Span> = Vec::with_capacity(spans.len());
-    for span in spans.drain(..) {
-        match kept.last_mut() {
-            Some(last) if last.end > span.start => {
-                let better = (span.rank, usize::MAX - (span.end - span.start))
-                    < (last.rank, usize::MAX - (last.end - last.start));
-                if better {
-                    *last = span;
-                }
-            }
-            _ => kept.push(span),
+    // Those that stay are moved to the front.
+    let mut kept = 1;
+    for at in 1..spans.len() {
+        let (last, span) = (spans[kept - 1], spans[at]);
+        if last.end <= span.start {
+            spans[kept] = span;
+            kept += 1;
+        } else if (span.rank, usize::MAX - (span.end - span.start))
+            < (last.rank, usize::MAX - (last.end - last.start))
+        {
+            spans[kept - 1] = span;
         }
     }
-    *spans = kept;
+    spans.truncate(kept);
 }
 
-pub(crate) const RUN: u16 = 1;
-pub(crate) const DIGIT: u16 = 2;
-pub(crate) const LETTER: u16 = 4;
-pub(crate) const AT: u16 = 8;
-pub(crate) const BACKSLASH: u16 = 16;
-pub(crate) const COLON: u16 = 32;
-pub(crate) const DOT: u16 = 64;
-pub(crate) const DASH: u16 = 128;
-pub(crate) const UNDERSCORE: u16 = 256;
-pub(crate) const SLASH: u16 = 512;
-pub(crate) const PLUS: u16 = 1024;
+pub(crate) const RUN: u32 = 1;
+pub(crate) const DIGIT: u32 = 1 << 1;
+pub(crate) const LETTER: u32 = 1 << 2;
+pub(crate) const AT: u32 = 1 << 3;
+pub(crate) const BACKSLASH: u32 = 1 << 4;
+pub(crate) const COLON: u32 = 1 << 5;
+pub(crate) const DOT: u32 = 1 << 6;
+pub(crate) const DASH: u32 = 1 << 7;
+pub(crate) const UNDERSCORE: u32 = 1 << 8;
+pub(crate) const SLASH: u32 = 1 << 9;
+pub(crate) const PLUS: u32 = 1 << 10;
+/// Letters by sort, beside [`LETTER`]; `HIGH` is a byte above 0x7f.
+pub(crate) const UPPER: u32 = 1 << 11;
+pub(crate) const LOWER: u32 = 1 << 12;
+pub(crate) const HIGH: u32 = 1 << 13;
+pub(crate) const PERCENT: u32 = 1 << 14;
+/// Bytes that end a run.
+pub(crate) const EQUALS: u32 = 1 << 15;
+pub(crate) const TILDE: u32 = 1 << 16;
+pub(crate) const QUOTE: u32 = 1 << 17;
+pub(crate) const AMPERSAND: u32 = 1 << 18;
+pub(crate) const LINE: u32 = 1 << 19;
+pub(crate) const LESS: u32 = 1 << 20;
+pub(crate) const NUL: u32 = 1 << 21;
+
+/// All bits of letters and digits.
+pub(crate) const WORD: u32 = RUN | LETTER | DIGIT | UPPER | LOWER | HIGH;
 
 /// Class bits of every byte. Bytes with [`RUN`] make up runs; white space, quotes, brackets, `,`,
 /// `;`, `=`, `|`, `&` and `?` end them. Bytes above 0x7f count as letters.
-pub(crate) static CLASS: [u16; 256] = classes();
+pub(crate) static CLASS: [u32; 256] = classes();
 
-const fn classes() -> [u16; 256] {
+const fn classes() -> [u32; 256] {
     let mut table = [0; 256];
     let mut at = 0;
     while at < 256 {
         let byte = at as u8;
         table[at] = match byte {
             b'0'..=b'9' => RUN | DIGIT,
-            b'A'..=b'Z' | b'a'..=b'z' | 0x80..=0xff => RUN | LETTER,
+            b'A'..=b'Z' => RUN | LETTER | UPPER,
+            b'a'..=b'z' => RUN | LETTER | LOWER,
+            0x80..=0xff => RUN | LETTER | HIGH,
             b'@' => RUN | AT,
             b'\\' => RUN | BACKSLASH,
             b':' => RUN | COLON,
@@ -112,7 +130,15 @@ const fn classes() -> [u16; 256] {
             b'_' => RUN | UNDERSCORE,
             b'/' => RUN | SLASH,
             b'+' => RUN | PLUS,
-            b'%' | b'#' | b'$' => RUN,
+            b'%' => RUN | PERCENT,
+            b'#' | b'$' => RUN,
+            b'=' => EQUALS,
+            b'~' => TILDE,
+            b'"' => QUOTE,
+            b'&' => AMPERSAND,
+            b'\n' => LINE,
+            b'<' => LESS,
+            0 => NUL,
             _ => 0,
         };
         at += 1;

@@ -1,15 +1,8 @@
 //! Texts of a run that read no directory: nobody knows the names in them. Of their words only those stay
 //! that are wording, which a message is made of; every other word is a parameter and might be a name.
 
-use super::super::vocabulary::is_vocabulary;
-use super::span::is_word_byte;
-use foldhash::fast::RandomState;
-use std::collections::HashSet;
-use std::sync::OnceLock;
-
-/// Words of messages beside the stop list: what the members, types, permissions and values that Microsoft
-/// declares are called, taken apart, and technical words of logs. Sorted, lower case, one a line.
-const WORDING: &str = include_str!("wording.txt");
+use super::span::{CLASS, DIGIT, HIGH, LETTER};
+use super::wordlist::Words;
 
 /// What stands for a word that is none of them.
 const LEFT_OUT: &[u8] = b"[word]";
@@ -17,82 +10,83 @@ const LEFT_OUT: &[u8] = b"[word]";
 /// Counted for every word that was left out.
 pub(super) const UNKNOWN: &str = "word-unknown";
 
-fn words() -> &'static HashSet<&'static str, RandomState> {
-    static WORDS: OnceLock<HashSet<&'static str, RandomState>> = OnceLock::new();
-    WORDS.get_or_init(|| WORDING.lines().collect())
-}
-
 /// Copies a stretch of text without the words that may be names; returns how many those were.
 pub(super) fn copy(text: &str, out: &mut Vec<u8>) -> u64 {
+    let words = Words::get();
     let bytes = text.as_bytes();
-    let (mut at, mut left_out) = (0, 0);
+    let (mut at, mut copied, mut left_out) = (0, 0, 0);
     while at < bytes.len() {
         let start = at;
-        while at < bytes.len() && !is_word_byte(bytes[at]) {
+        let mut bits = 0;
+        while let Some(class) = bytes.get(at).map(|b| CLASS[*b as usize] & (LETTER | DIGIT | HIGH))
+            && class != 0
+        {
+            bits |= class;
             at += 1;
         }
-        out.extend_from_slice(&bytes[start..at]);
-        let start = at;
-        while at < bytes.len() && is_word_byte(bytes[at]) {
-            at += 1;
+        // Numbers stay, and so does a single letter.
+        if bits & LETTER != 0 && at - start > 1 {
+            let rights = || start > 0 && bytes[start - 1] == b';' && is_rights(&bytes[start..at]);
+            if !is_wording(words, text, start, at, bits) && !rights() {
+                out.extend_from_slice(&bytes[copied..start]);
+                out.extend_from_slice(LEFT_OUT);
+                copied = at;
+                left_out += 1;
+            }
         }
-        let rights = || start > 0 && bytes[start - 1] == b';' && is_rights(&bytes[start..at]);
-        if start == at || is_wording(&text[start..at]) || rights() {
-            out.extend_from_slice(&bytes[start..at]);
-        } else {
-            out.extend_from_slice(LEFT_OUT);
-            left_out += 1;
-        }
+        at += 1;
     }
+    out.extend_from_slice(&bytes[copied..]);
     left_out
 }
 
-/// Whether a run of letters and digits is wording: words put together as programs do, numbers, times,
-/// codes in hexadecimal digits behind `0x`.
-fn is_wording(run: &str) -> bool {
-    let bytes = run.as_bytes();
-    if bytes.len() == 1 || bytes.iter().all(u8::is_ascii_digit) {
-        return true;
-    }
-    if let [b'0', b'x' | b'X', code @ ..] = bytes {
+/// Whether a run of letters and digits with these class bits is wording: words put together as programs
+/// do, numbers, times, codes in hexadecimal digits behind `0x`.
+fn is_wording(words: &Words, text: &str, start: usize, end: usize, bits: u32) -> bool {
+    let bytes = text.as_bytes();
+    let run = &bytes[start..end];
+    if let [b'0', b'x' | b'X', code @ ..] = run {
         return code.len() <= 16 && code.iter().all(u8::is_ascii_hexdigit);
     }
-    if !run.is_ascii() {
-        return is_word(&super::super::lookup::fold_word(run));
+    if bits & HIGH != 0 {
+        return words.has_folded(&super::super::lookup::fold_word(&text[start..end]));
     }
-    let mut rest = bytes;
-    let mut pieces = 0;
-    while let Some(first) = rest.first() {
-        let length = match first {
-            b'0'..=b'9' => rest.iter().take_while(|b| b.is_ascii_digit()).count(),
-            b'a'..=b'z' => rest.iter().take_while(|b| b.is_ascii_lowercase()).count(),
-            _ => {
-                let capitals = rest.iter().take_while(|b| b.is_ascii_uppercase()).count();
-                let small = rest[capitals..].iter().take_while(|b| b.is_ascii_lowercase()).count();
-                match (capitals, small) {
-                    (_, 0) => capitals,
-                    (1, small) => 1 + small,
-                    // `XMLReader`: the last capital begins the next word.
-                    _ => capitals - 1,
-                }
-            }
-        };
-        let (piece, more) = rest.split_at(length);
+    // Letters that are one word need not be taken apart.
+    if bits & DIGIT == 0 && words.has(bytes, start, end) {
+        return true;
+    }
+    let mut at = start;
+    while at < end {
+        let length = piece(&bytes[at..end]);
         // One letter is a unit or a mark: `v2`, `30s`, `20T10`.
-        let mark = length == 1 && (pieces == 0 || more.is_empty() || matches!(piece, b"T" | b"x"));
-        let fits = mark
-            || piece[0].is_ascii_digit()
-            || std::str::from_utf8(piece).is_ok_and(|piece| is_word(&piece.to_ascii_lowercase()));
-        if !fits {
+        let mark = length == 1 && (at == start || at + 1 == end || matches!(bytes[at], b'T' | b'x'));
+        if !(mark || bytes[at].is_ascii_digit() || words.has(bytes, at, at + length)) {
             // All of it may be one word: `iPhone`, `OAuth`.
-            return is_word(&run.to_ascii_lowercase());
+            return words.has(bytes, start, end);
         }
-        rest = more;
-        pieces += 1;
+        at += length;
     }
     // Digits and letters by turns spell anything.
-    let turns = bytes.windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit()).count();
+    let turns = run.windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit()).count();
     turns <= 2
+}
+
+/// The length of the digits or of the word that a run of ASCII letters and digits begins with.
+fn piece(run: &[u8]) -> usize {
+    match run.first() {
+        Some(b'0'..=b'9') => run.iter().take_while(|b| b.is_ascii_digit()).count(),
+        Some(b'a'..=b'z') => run.iter().take_while(|b| b.is_ascii_lowercase()).count(),
+        _ => {
+            let capitals = run.iter().take_while(|b| b.is_ascii_uppercase()).count();
+            let small = run[capitals..].iter().take_while(|b| b.is_ascii_lowercase()).count();
+            match (capitals, small) {
+                (_, 0) => capitals,
+                (1, small) => 1 + small,
+                // `XMLReader`: the last capital begins the next word.
+                _ => capitals - 1,
+            }
+        }
+    }
 }
 
 /// Whether a field of a security descriptor lists rights, two letters each (MS-DTYP, 2.5.1.1).
@@ -104,12 +98,9 @@ fn is_rights(run: &[u8]) -> bool {
     run.len().is_multiple_of(2) && run.chunks(2).all(|pair| RIGHTS.iter().any(|right| *right == pair))
 }
 
-fn is_word(folded: &str) -> bool {
-    is_vocabulary(folded) || words().contains(folded)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::wordlist::WORDING;
     use super::*;
 
     #[test]

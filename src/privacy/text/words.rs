@@ -28,6 +28,9 @@ pub(crate) fn next<'a>(
     dictionary: &'a Dictionary,
 ) -> Option<Name<'a>> {
     let index = dictionary.index();
+    if index.is_empty() {
+        return None;
+    }
     let mut at = from;
     while let Some(atom) = next_atom(text, at, to) {
         at = atom.end;
