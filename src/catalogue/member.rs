@@ -210,6 +210,9 @@ impl<'a> Visitor<'_> for Name<'a> {
 
 /// The cheap question before folding: folding removes white space and ends, and keeps the first letter.
 fn may_fold_to(name: &str, folded: &str) -> bool {
+    if let (Some(own @ b'!'..=b'~'), Some(other)) = (name.bytes().next(), folded.bytes().next()) {
+        return own.eq_ignore_ascii_case(&other) && name.len() >= folded.len();
+    }
     let first = |text: &str| text.chars().find(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase());
     name.len() >= folded.len() && first(name) == first(folded)
 }
