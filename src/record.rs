@@ -33,7 +33,7 @@ mod known;
 
 use crate::error::{self, Error, Result};
 use jiff::Timestamp;
-pub(crate) use known::{Found, Known, Link};
+pub(crate) use known::{Found, Known, LONGEST, Link};
 use serde::Serialize;
 use std::fmt;
 

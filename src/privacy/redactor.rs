@@ -244,6 +244,8 @@ mod tests {
         r#""count":123,"#,
         r#""count":1,"#,
         r#""unknown":{"deep":[[[1]]]},"#,
+        r#""status":{"errorCode":0,"additionalDetails":"seen from 10.0.0.5 by 00000003-0000-0000-c000-000000000000"},"#,
+        r#""changes":["plain",{"displayName":"AccountEnabled","newValue":"[true]"}],"#,
         r#""count":tru,"#,
         r#""status":{"errorCode":1,"#,
     ];
@@ -281,6 +283,41 @@ mod tests {
             tally.lints.clear();
             all.lints.clear();
             proptest::prop_assert_eq!(tally, all);
+        }
+    }
+
+    #[test]
+    fn what_a_sibling_decides_inside_a_list_is_decided_each_time() {
+        let types = r##"{
+            "signin": {"fields": {"appDisplayName": "app_name", "deviceDetail": "@detail", "methods": "text"}},
+            "detail": {"fields": {"#text": "text", "os": "text"}}
+        }"##;
+        let catalogue: &'static Catalogue =
+            Box::leak(Box::new(Catalogue::parse(DATASETS, types).ok().unwrap()));
+        for (select, list) in [
+            ("/**/#text", r#""deviceDetail":["the mobile desktop"]"#),
+            ("/methods/*/*", r#""methods":[["the mobile desktop"]]"#),
+            ("/methods/*/*", r#""methods":["[\"the mobile desktop\"]"]"#),
+        ] {
+            let policy = serde_json::json!({"schema": "entra-bundle/policy/1", "id": "ours", "version": 1, "extends": ["builtin:balanced@1"], "recipient": {"text": "support"}, "exceptions": [{
+                "id": "payroll", "dataset": "signins_interactive_user", "select": select, "do": "drop",
+                "reason": "nothing of this application leaves",
+                "when": {"sibling": "../appDisplayName", "equals": "Payroll"}}]});
+            let policy = Policy::parse(&policy.to_string(), "test").map_err(|e| e.to_string()).unwrap();
+            let rules = Rules::resolve(&policy, catalogue).map_err(|e| e.to_string()).unwrap();
+            let names = Pseudonymizer::new(&IncidentKey::from_bytes([7; 32])).ok().unwrap();
+            let dictionary = crate::privacy::learn::Learner::new().freeze();
+            let stream = Stream::new(Source::Graph, "signins_interactive_user");
+            let mut one = Redactor::new(&rules, &names, &dictionary, &stream).ok().unwrap();
+            for app in ["Mail", "Mail", "Payroll", "Mail", "Payroll"] {
+                let text = format!(r#"{{"appDisplayName":"{app}",{list}}}"#);
+                let mut alone = Redactor::new(&rules, &names, &dictionary, &stream).ok().unwrap();
+                let [one, alone] = [&mut one, &mut alone].map(|redactor| {
+                    let raw = Raw::new(text.as_bytes().to_vec(), Form::Json);
+                    redactor.apply(raw).map(|out| out.bytes().to_vec()).ok().unwrap()
+                });
+                assert_eq!(String::from_utf8_lossy(&one), String::from_utf8_lossy(&alone), "{select} {app}");
+            }
         }
     }
 

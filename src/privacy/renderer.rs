@@ -398,8 +398,11 @@ impl<'r> Renderer<'r> {
         if is_nothing(value) {
             return Rendered::Kept;
         }
-        let start = out.len();
+        let (start, singular) = (out.len(), self.singular);
         let outcome = make(self, out);
+        if self.singular != singular {
+            return outcome;
+        }
         let (inside, made) = (self.inside, self.is_made(way, kind, value));
         let fresh = &out[start..];
         if let Some(known) = self.cache.get_mut(at)

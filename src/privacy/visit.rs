@@ -17,7 +17,7 @@ use super::rewrite::{text, xml};
 use super::rules::Leaf;
 use crate::catalogue::{Catalogue, Stream};
 use crate::kind::Kind;
-use crate::record::{Form, Known, Raw};
+use crate::record::{Form, Known, LONGEST, Raw};
 use std::borrow::Cow;
 
 /// Called with the kind and the plain text of each typed value.
@@ -147,9 +147,11 @@ impl Teller<'_, '_> {
     ) -> Result<(), Broken> {
         let before = items.link;
         items.moved(slot);
-        let Some(known) = &mut self.again else { return visit(self, lexer) };
+        let Some(known) = self.again.as_mut().filter(|_| items.takes(lexer.peek())) else {
+            return visit(self, lexer);
+        };
         let item = match known.is_worth(items.judged(slot)) {
-            true => lexer.clone().to_end_of_item(start),
+            true => lexer.to_end_of_item(start, LONGEST),
             false => None,
         };
         let Some(item) = item else { return visit(self, lexer) };
@@ -171,7 +173,7 @@ impl Teller<'_, '_> {
         visit(self, lexer)?;
         let has_text = self.met_texts > texts;
         if let Some(known) = &mut self.again
-            && let Some(found) = known.learn(items.place, item, &[], has_text, |_, _| ())
+            && let Some(found) = known.learn(items.place, item, &[], (has_text, 0), |_, _| ())
         {
             known.connect(before, found);
             items.link = found.into();
@@ -254,9 +256,10 @@ fn value(
             }
             let inner = At { depth: at.depth + 1, ..at };
             let mut items = match plan.slot(at.slot).act {
-                Act::Object(_) | Act::Leaf(_) => {
-                    Items::of_list(at.slot, inner.depth, at.nested, at.explained)
+                Act::Object(_) | Act::Leaf(_) if members.is_empty() => {
+                    Items::of_list(at.slot, inner.depth, at.nested, at.explained, false)
                 }
+                Act::Object(_) => Items::of_list(at.slot, inner.depth, at.nested, at.explained, true),
                 _ => None,
             };
             loop {

@@ -6,15 +6,15 @@
 //! stretch: it is found without looking for its end. Each stretch knows which ones came behind it the
 //! last times, so that in the common case finding is a comparison or two.
 //!
-//! Stretches are compared whole, never by their hash. Memory is bounded: entries by [`SLOTS`], their
-//! bytes by [`ROOM`]; stretches that were not met again make room for others.
+//! Stretches are compared whole, never by their hash. Memory is bounded: entries by [`SLOTS`], all that
+//! belongs to them by [`ROOM`]; stretches that were not met again make room for others.
 
 /// Most stretches that are held.
 const SLOTS: usize = 1 << 12;
-/// Most bytes of all stretches and of what became of them.
+/// Most bytes of all stretches, of what became of them and of what else is known of them.
 const ROOM: usize = 1 << 20;
 /// Longest stretch, and longest text that became of one, in bytes.
-const LONGEST: usize = 2 << 10;
+pub(crate) const LONGEST: usize = 2 << 10;
 /// Most places outside of stretches from which a first stretch is remembered.
 const STARTS: usize = 1 << 15;
 /// Tries after which a place is judged, and how many of them one must hit.
@@ -55,6 +55,8 @@ struct Entry<V> {
     /// The stretch, then what became of it.
     bytes: Box<[u8]>,
     length: u32,
+    /// Bytes that it takes of the room.
+    size: u32,
     /// The last bytes of the stretch: what most others differ in.
     tail: [u8; TAIL],
     /// The stretches that came behind it.
@@ -166,14 +168,15 @@ impl<V> Known<V> {
         }
     }
 
-    /// Takes in a stretch of [`TAIL`] bytes or more and what became of it. `retire` gets the value of each stretch that has to go for
+    /// Takes in a stretch of [`TAIL`] bytes or more, what became of it, and what else is known of it, which
+    /// takes so many bytes of memory. `retire` gets the value of each stretch that has to go for
     /// it, and how often it was met again.
     pub fn learn(
         &mut self,
         place: u64,
         stretch: &[u8],
         became: &[u8],
-        value: V,
+        (value, more): (V, usize),
         mut retire: impl FnMut(V, u64),
     ) -> Option<Found> {
         let tail = *stretch.last_chunk()?;
@@ -183,13 +186,13 @@ impl<V> Known<V> {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
         }
-        let size = stretch.len() + became.len();
+        let size = stretch.len() + became.len() + more;
         if self.bytes + size > ROOM {
             self.make_room(&mut retire);
         }
         let at = slot(place, stretch);
         if let Some(old) = self.slots[at].take() {
-            self.bytes -= old.bytes.len();
+            self.bytes -= old.size as usize;
             retire(old.value, old.hits);
         }
         if self.bytes + size > ROOM {
@@ -200,6 +203,7 @@ impl<V> Known<V> {
             place,
             bytes: [stretch, became].concat().into_boxed_slice(),
             length: stretch.len() as u32,
+            size: size as u32,
             tail,
             next: [NONE; 4],
             hits: 0,
@@ -213,7 +217,7 @@ impl<V> Known<V> {
     fn make_room(&mut self, retire: &mut impl FnMut(V, u64)) {
         for slot in &mut self.slots {
             if let Some(entry) = slot.take_if(|entry| entry.hits == entry.old) {
-                self.bytes -= entry.bytes.len();
+                self.bytes -= entry.size as usize;
                 retire(entry.value, entry.hits);
             } else if let Some(entry) = slot {
                 entry.old = entry.hits;
@@ -273,8 +277,8 @@ mod tests {
     fn a_stretch_is_found_again_at_its_place_and_behind_what_stood_before_it() {
         let mut known = Known::default();
         let start = Link::place(7);
-        let one = known.learn(1, b"\"name\":1,", b"\"name\":1", 10, |_, _| ()).unwrap();
-        let two = known.learn(1, b"\"b\":2222,", b"", 20, |_, _| ()).unwrap();
+        let one = known.learn(1, b"\"name\":1,", b"\"name\":1", (10, 0), |_, _| ()).unwrap();
+        let two = known.learn(1, b"\"b\":2222,", b"", (20, 0), |_, _| ()).unwrap();
         known.connect(start, one);
         known.connect(one.into(), two);
         let text = b"\"name\":1,\"b\":2222,\"c\":3}";
@@ -295,7 +299,7 @@ mod tests {
         let (mut hits, mut gone, mut learned) = (0, 0, 0u64);
         for number in 0..20_000u64 {
             let text = format!("{number:>0$}", 40 + number as usize % 900);
-            if let Some(found) = known.learn(3, text.as_bytes(), text.as_bytes(), number, |_, met| {
+            if let Some(found) = known.learn(3, text.as_bytes(), text.as_bytes(), (number, 40), |_, met| {
                 hits += met;
                 gone += 1;
             }) {
@@ -312,8 +316,8 @@ mod tests {
         });
         assert_eq!((gone, known.bytes), (learned, 0));
         assert!(hits > 6_000, "{hits}");
-        assert!(known.learn(3, b"short", b"", 0, |_, _| ()).is_none());
-        assert!(known.learn(3, &[b'x'; LONGEST + 1], b"", 0, |_, _| ()).is_none());
+        assert!(known.learn(3, b"short", b"", (0, 0), |_, _| ()).is_none());
+        assert!(known.learn(3, &[b'x'; LONGEST + 1], b"", (0, 0), |_, _| ()).is_none());
     }
 
     #[test]

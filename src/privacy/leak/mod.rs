@@ -45,6 +45,9 @@ const AROUND: usize = 64;
 /// Most findings that one entry reports.
 const MOST: usize = 1000;
 
+/// How often a finding may be found again, in views that overlap, before what was found twice is taken out.
+const AGAIN: usize = 8;
+
 /// Reported for a soft original whose place says nothing: counted, no finding.
 const PASSES: &str = "passes";
 
@@ -159,7 +162,8 @@ impl<'a> LeakCheck<'a> {
         self
     }
 
-    /// Occurrences of soft originals that did not block, over all entries so far.
+    /// Places of soft originals that did not block, over all entries so far. What is encoded in one piece of
+    /// base64 is one place.
     pub fn soft_hits(&self) -> u64 {
         self.soft.load(Ordering::Relaxed)
     }
@@ -167,13 +171,18 @@ impl<'a> LeakCheck<'a> {
     /// Checks one entry to its end. `entry` is its name; the name itself is checked with
     /// [`LeakCheck::check`] over its bytes.
     pub fn check(&self, entry: &str, bytes: &mut dyn Read) -> Result<Vec<Leak>> {
+        self.check_by(CHUNK, entry, bytes)
+    }
+
+    /// The same with so many bytes at a time.
+    fn check_by(&self, chunk: usize, entry: &str, bytes: &mut dyn Read) -> Result<Vec<Leak>> {
         let mut leaks = Vec::new();
-        let mut window: Vec<u8> = Vec::with_capacity(CHUNK + BEFORE + AHEAD);
+        let mut window: Vec<u8> = Vec::with_capacity(chunk + BEFORE + AHEAD);
         let mut known = Known { vain: view::Vain::new(), seen: Seen::new() };
         // Offset of the window in the entry, and the first byte of it that no window decided yet.
         let (mut base, mut fresh) = (0u64, 0usize);
         loop {
-            let wanted = CHUNK as u64;
+            let wanted = chunk as u64;
             let mut part: &mut dyn Read = bytes;
             let read = Read::take(&mut part, wanted)
                 .read_to_end(&mut window)
@@ -181,6 +190,8 @@ impl<'a> LeakCheck<'a> {
             let last = (read as u64) < wanted;
             let decided = if last { window.len() } else { window.len().saturating_sub(AHEAD) };
             self.window(entry, &window, base, fresh..decided, &mut known, &mut leaks);
+            leaks.sort_unstable();
+            leaks.dedup();
             if last || leaks.len() >= MOST {
                 break;
             }
@@ -189,8 +200,6 @@ impl<'a> LeakCheck<'a> {
             base += drop as u64;
             fresh = decided - drop;
         }
-        leaks.sort_unstable();
-        leaks.dedup();
         leaks.truncate(MOST);
         Ok(leaks)
     }
@@ -210,8 +219,12 @@ impl<'a> LeakCheck<'a> {
             if !range.contains(&at) {
             } else if what == PASSES {
                 passing.push(at);
-            } else if leaks.len() < MOST && self.has(what) {
+            } else if leaks.len() < AGAIN * MOST && self.has(what) {
                 leaks.push(Leak { entry: entry.to_owned(), offset: base + at as u64, what, hard });
+                if leaks.len() == AGAIN * MOST {
+                    leaks.sort_unstable();
+                    leaks.dedup();
+                }
             }
         };
         self.needles.find(window, |at| report(at, "key", true));
@@ -251,7 +264,7 @@ impl<'a> LeakCheck<'a> {
         }
         self.stretch(bytes, plain..bytes.len(), report);
         for view in regions.into_iter().map(|region| region.view).chain(self.others(bytes, vain)) {
-            self.view(&view, 0, report);
+            self.view(&view, 0, vain, report);
         }
     }
 
@@ -292,16 +305,30 @@ impl<'a> LeakCheck<'a> {
     }
 
     /// Looks at a view, and at the views of one that is escaped further.
-    fn view(&self, view: &View, depth: u8, report: &mut dyn FnMut(usize, &'static str, bool)) {
+    fn view(
+        &self,
+        view: &View,
+        depth: u8,
+        vain: &mut view::Vain,
+        report: &mut dyn FnMut(usize, &'static str, bool),
+    ) {
         let mut report = |at: usize, what: &'static str, hard: bool| report(view.origin(at), what, hard);
         self.examine(&view.bytes, |at| at, &mut report);
-        if depth == DEPTH || !(view.is_decoded() || view::is_escaped(&view.bytes)) {
+        if depth == DEPTH {
             return;
         }
         let bytes = &view.bytes;
-        let deeper = self.unescaped(bytes).into_iter().map(|region| region.view);
-        for view in deeper.chain(self.others(bytes, &mut view::Vain::new())) {
-            self.view(&view, depth + 1, &mut report);
+        let deeper: Vec<View> = if view.is_decoded() || view::is_escaped(bytes) {
+            let regions = self.unescaped(bytes).into_iter().map(|region| region.view);
+            regions.chain(self.others(bytes, vain)).collect()
+        } else if self.has("view base64") {
+            // Base64 whose slashes were escaped is whole here only.
+            view::base64(bytes, vain)
+        } else {
+            Vec::new()
+        };
+        for view in deeper {
+            self.view(&view, depth + 1, vain, &mut report);
         }
     }
 

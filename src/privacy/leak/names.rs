@@ -183,6 +183,7 @@ impl Names {
         let mut add = |text: &str, kind: Kind, hard: bool| {
             crosses |= seen::crosses(text);
             let text = fold_word(text);
+            crosses |= seen::crosses(&text);
             let start = text.find(|c: char| is_word(c)).unwrap_or(0);
             let text = text[start..].trim_end_matches(|c: char| !is_word(c));
             if text.is_empty() || text.len() > LONGEST {

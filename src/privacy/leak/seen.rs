@@ -1,10 +1,12 @@
 //! Members that were searched before and held nothing: most of a record is what stood in the one before.
 //!
-//! The bytes are cut before every `"` behind a `,`. No shape, no secret and no learned original reaches
-//! over such a place, neither as it stands nor in a view (originals that hold one switch the memory off,
-//! and so do NUL bytes), nor does what stands before a find and decides about it. So the pieces that are
-//! not known can be searched behind one another as if the others were not there, and a piece without a
-//! find need not be searched twice. A piece is remembered whole, never by its hash.
+//! The bytes are cut before every `"` behind a `,`, unless it closes a string. No shape, no secret and no
+//! learned original reaches over such a place, neither as it stands nor in a view, nor does what stands
+//! before a find and decides about it. Where that does not hold the memory is off: for originals that hold
+//! a border, and in windows with NUL bytes, words in Q encoding or lists broken by PowerShell, whose views
+//! look further. So the pieces that are not known can be searched behind one another as if the others were
+//! not there, and a piece without a find need not be searched twice. A piece is remembered whole, never by
+//! its hash.
 
 use super::view::View;
 use crate::record::{Known, Link};
@@ -63,10 +65,23 @@ impl Seen {
         Seen { known: Known::default(), link: Link::place(0) }
     }
 
-    /// Whether a window has pieces enough.
+    /// Whether a window has pieces enough, and nothing whose view looks further than a piece.
     pub fn is_of_use(window: &[u8]) -> bool {
         let Some(sample) = window.get(..BLOCK / 2) else { return false };
-        border().find_iter(sample).count() * SHORT >= sample.len() && memchr::memchr(0, window).is_none()
+        border().find_iter(sample).count() * SHORT >= sample.len()
+            && memchr::memchr(0, window).is_none()
+            && !memchr::memchr_iter(b'?', window)
+                .any(|at| matches!(window.get(at..at + 3), Some(b"?Q?" | b"?q?")))
+            && memchr::memmem::find(window, b"\n          ").is_none()
+    }
+
+    /// Where the piece at `at` ends.
+    fn end(window: &[u8], at: usize) -> usize {
+        border()
+            .find_iter(&window[at..])
+            .map(|found| at + found + 1)
+            .find(|quote| opens(window, *quote))
+            .unwrap_or(window.len())
     }
 
     /// The unknown ones of the pieces that start at `from` and some way behind it, which is moved on. `None`
@@ -83,13 +98,14 @@ impl Seen {
             if at > 0
                 && let Some(found) = self.known.follow(self.link, 0, &window[at..])
                 && let Some((length, ..)) = self.known.get(found)
+                && opens(window, at + length - 1)
             {
                 self.known.hit(found);
                 self.link = found.into();
                 at += length - 1;
                 continue;
             }
-            let end = border().find(&window[at..]).map_or(window.len(), |found| at + found + 1);
+            let end = Seen::end(window, at);
             let number = beginning(&window[at..end]);
             let before = std::mem::replace(&mut self.link, Link::place(number));
             let whole = at > 0 && end < window.len() && self.known.is_worth(number);
@@ -114,8 +130,13 @@ impl Seen {
     pub fn learn(&mut self, window: &[u8], block: &Block) {
         for piece in block.pieces.iter().filter(|piece| !piece.found) {
             if let Some(before) = piece.before
-                && let Some(found) =
-                    self.known.learn(0, &window[piece.range.start..=piece.range.end], &[], (), |(), _| ())
+                && let Some(found) = self.known.learn(
+                    0,
+                    &window[piece.range.start..=piece.range.end],
+                    &[],
+                    ((), 0),
+                    |(), _| (),
+                )
             {
                 self.known.connect(before, found);
             }
@@ -131,6 +152,11 @@ impl Block {
             piece.found = true;
         }
     }
+}
+
+/// Whether the quote begins a string: one that closes a string is followed by what stands behind values.
+fn opens(window: &[u8], quote: usize) -> bool {
+    !matches!(window.get(quote + 1), None | Some(b':' | b',' | b'}' | b']'))
 }
 
 /// The number of the name that a piece begins with.

@@ -284,6 +284,14 @@ const MEMBERS: &[&str] = &[
     r#""wide":"S\u00f8ren \u00c5berg""#,
     r#""S-1-5-21-1-2-3-","4-1001""#,
     r#""v4":"1.2.3.","4","::1","fe80:1:2","3:4""#,
+    r#""Project,":"anna","x":1"#,
+    r#""users,":"greta","userPrincipalName":"anna","#,
+    "\"=?iso-8859-1?Q?Hello,\"Gr=E9ta Schmidt\"?=\"",
+    "\"LAPTOP-7\n          Q2K,\"a : b\"",
+    "\"LAPTOP-7\n          Q2K,\"a and b\"",
+    r#""b64":"Z3JldGEuc2No\/bWlkdEBjb250b3NvLmNvbSBpcyBoZXJl","h":"&amp;amp;""#,
+    r#""b64":"Z3JldGEuc2NobWlkdEBjb250b3NvLmNvbSBpcyBoZXJl""#,
+    r#""b64":"x\/Z3JldGEuc2NobWlkdEBjb250b3NvLmNvbSBpcyBoZXJl","h":"&amp;amp;""#,
 ];
 
 proptest::proptest! {
@@ -300,7 +308,11 @@ proptest::proptest! {
         let with = LeakCheck::new(&dictionary, all(), Vec::new());
         let mut without = LeakCheck::new(&dictionary, all(), Vec::new());
         without.names.crosses = true;
-        let leaks = |check: &LeakCheck<'_>| (check.check("x", &mut text.as_bytes()).unwrap(), check.soft_hits());
+        // Small windows have borders in the middle of everything.
+        let chunk = if repeats % 2 == 0 { 40 << 10 } else { CHUNK };
+        let leaks = |check: &LeakCheck<'_>| {
+            (check.check_by(chunk, "x", &mut text.as_bytes()).unwrap(), check.soft_hits())
+        };
         let (with, without) = (leaks(&with), leaks(&without));
         let around = |leak: &Leak| {
             let at = leak.offset as usize;

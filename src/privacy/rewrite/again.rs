@@ -12,7 +12,10 @@ use super::json::Json;
 use super::lex::Lexer;
 use super::value::{Fate, Values};
 use crate::kind::Kind;
-use crate::record::{Found, Known, Link};
+use crate::record::{Found, Known, LONGEST, Link};
+
+/// Most places and kinds that an item that is remembered may count at.
+const MOST_COUNTED: usize = 32;
 
 /// Deepest items that are remembered: no limit of depth is near.
 const DEEPEST: usize = 40;
@@ -42,6 +45,8 @@ pub(in super::super) struct Items {
     pub place: u64,
     pub link: Link,
     is_list: bool,
+    /// Whether siblings of the list are known: an object alone looks at its own only.
+    objects_only: bool,
 }
 
 /// An item that is being rewritten.
@@ -68,20 +73,33 @@ impl Items {
         Items::of(node.number(), depth, nested, 0)
     }
 
-    /// The elements of a list.
-    pub fn of_list(slot: SlotId, depth: usize, nested: usize, explained: bool) -> Option<Items> {
-        Items::of(slot.number(), depth, nested, 1 + u64::from(explained))
+    /// The elements of a list. With `objects_only` those that are no objects are not remembered: what a
+    /// sibling of the list says may decide about them.
+    pub fn of_list(
+        slot: SlotId,
+        depth: usize,
+        nested: usize,
+        explained: bool,
+        objects_only: bool,
+    ) -> Option<Items> {
+        let what = 1 + u64::from(explained) + 2 * u64::from(objects_only);
+        Some(Items { objects_only, ..Items::of(slot.number(), depth, nested, what)? })
+    }
+
+    /// Whether an item whose value begins so may be remembered.
+    pub fn takes(&self, first: Option<u8>) -> bool {
+        !self.objects_only || first == Some(b'{')
     }
 
     fn of(number: u32, depth: usize, nested: usize, what: u64) -> Option<Items> {
         let place = u64::from(number) << 16 | (depth as u64) << 8 | (nested as u64) << 4 | what;
         let link = Link::place(8 * number + what as u32);
-        (depth <= DEEPEST).then_some(Items { place, link, is_list: what > 0 })
+        (depth <= DEEPEST).then_some(Items { place, link, is_list: what > 0, objects_only: false })
     }
 
     /// Behind an item that is not known.
     pub fn moved(&mut self, slot: SlotId) {
-        self.link = Link::place(8 * slot.number() + if self.is_list { 4 } else { 3 });
+        self.link = Link::place(8 * slot.number() + if self.is_list { 7 } else { 6 });
     }
 
     /// The number by which it is judged whether items at this slot repeat.
@@ -91,8 +109,8 @@ impl Items {
 }
 
 impl Again {
-    /// Forgets items that were begun and not ended: their record was broken.
-    pub fn begin(values: &mut Values<'_>, plan: &mut Plan<'_>) {
+    /// Forgets items that were begun and not ended: their record is broken.
+    pub fn forget(values: &mut Values<'_>, plan: &mut Plan<'_>) {
         if values.again.trials > 0 {
             values.again.trials = 1;
             Again::end_trial(values, plan);
@@ -112,6 +130,7 @@ impl Again {
 
     /// Adds what all repetitions added to the counts.
     pub fn end(values: &mut Values<'_>, plan: &mut Plan<'_>) {
+        Again::forget(values, plan);
         let mut known = std::mem::take(&mut values.again.known);
         known.retire_all(|effects, times| apply(&effects, times, values, plan));
     }
@@ -175,8 +194,8 @@ impl Json<'_, '_> {
         out: &mut Vec<u8>,
     ) -> Next<'t> {
         let again = &mut self.values.again;
-        let item = match again.known.is_worth(items.judged(slot)) {
-            true => lexer.clone().to_end_of_item(start),
+        let item = match items.takes(lexer.peek()) && again.known.is_worth(items.judged(slot)) {
+            true => lexer.to_end_of_item(start, LONGEST),
             false => None,
         };
         let Some(item) = item else {
@@ -217,10 +236,13 @@ impl Json<'_, '_> {
         let before = items.link;
         items.moved(slot);
         let quiet = self.values.renderer.singular() == trial.singular && self.too_deep == trial.too_deep;
-        if quiet {
+        let places = self.plan.counted_since(trial.noted.0);
+        let kinds = self.values.renderer.counted_since(trial.noted.1);
+        if quiet && places.len().max(kinds.len()) <= MOST_COUNTED {
+            let size = size_of_val(&places[..]) + size_of_val(kinds);
             let effects = Effects {
-                places: self.plan.counted_since(trial.noted.0).into(),
-                kinds: self.values.renderer.counted_since(trial.noted.1).into(),
+                places: places.into(),
+                kinds: kinds.into(),
                 found: self.values.found - trial.found,
                 dropped: fate == Fate::Dropped,
             };
@@ -231,7 +253,7 @@ impl Json<'_, '_> {
                     again.retired.push((effects, times));
                 }
             };
-            if let Some(found) = again.known.learn(items.place, trial.item, became, effects, retire) {
+            if let Some(found) = again.known.learn(items.place, trial.item, became, (effects, size), retire) {
                 again.known.connect(before, found);
                 items.link = found.into();
             }

@@ -46,9 +46,16 @@ pub struct Json<'a, 'r> {
 impl Json<'_, '_> {
     /// Rewrites a record.
     pub fn record(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let written = self.whole(text, out);
+        if written.is_err() {
+            Again::forget(self.values, self.plan);
+        }
+        written
+    }
+
+    fn whole(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         let mut lexer = Lexer::new(text);
         lexer.space();
-        Again::begin(self.values, self.plan);
         let place = Place { slot: self.plan.root(), depth: 0, nested: 0, explained: false, members: None };
         let start = out.len();
         let fate = self.value(&mut lexer, place, out)?;
@@ -116,9 +123,10 @@ impl Json<'_, '_> {
             return Ok(Fate::Written);
         }
         let mut items = match self.plan.slot(inner.slot).act {
-            Act::Object(_) | Act::Leaf(_) => {
-                Items::of_list(inner.slot, inner.depth, inner.nested, inner.explained)
+            Act::Object(_) | Act::Leaf(_) if place.members.is_none() => {
+                Items::of_list(inner.slot, inner.depth, inner.nested, inner.explained, false)
             }
+            Act::Object(_) => Items::of_list(inner.slot, inner.depth, inner.nested, inner.explained, true),
             _ => None,
         };
         // Ends of the elements that were written.
@@ -342,12 +350,16 @@ impl Json<'_, '_> {
             NameFate::Scan => None,
         };
         let plain = unescape(raw);
+        let asked = self.values.renderer.asked();
         let Some(name) = self.values.name(kind, &plain) else { return false };
         out.push(b'"');
         match name {
             Cow::Owned(name) => escape(name.as_bytes(), out),
             Cow::Borrowed(_) => {
-                if let (None, Some(node)) = (kind, node) {
+                // What was asked is counted each time.
+                if let (None, Some(node)) = (kind, node)
+                    && self.values.renderer.asked() == asked
+                {
                     self.plan.name_is_clean(node, raw.as_bytes());
                 }
                 copy(raw, out);

@@ -39,12 +39,18 @@ impl<'t> Lexer<'t> {
         self.at += bytes;
     }
 
-    /// Bytes from `start` to behind what ends the value at the cursor: a comma or a closing bracket.
-    pub fn to_end_of_item(mut self, start: usize) -> Option<&'t [u8]> {
-        self.skip().ok()?;
-        self.space();
-        matches!(self.peek(), Some(b',' | b'}' | b']')).then_some(())?;
-        self.text.as_bytes().get(start..=self.at)
+    /// Bytes from `start` to behind what ends the value at the cursor: a comma or a closing bracket. `None`
+    /// if they are more than `most`; nothing behind them is looked at.
+    pub fn to_end_of_item(&self, start: usize, most: usize) -> Option<&'t [u8]> {
+        let mut end = self.text.len().min(start + most);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut lexer = Lexer { text: self.text.get(..end)?, at: self.at };
+        lexer.skip().ok()?;
+        lexer.space();
+        matches!(lexer.peek(), Some(b',' | b'}' | b']')).then_some(())?;
+        self.text.as_bytes().get(start..=lexer.at)
     }
 
     /// The next byte.

@@ -278,6 +278,7 @@ impl<'r> Values<'r> {
             return Fate::Same;
         }
         let start = out.len();
+        let asked = self.renderer.asked();
         self.renderer.inside(inside);
         let found = self.engine.scan(value, &mut self.renderer, out);
         self.renderer.inside(None);
@@ -286,7 +287,8 @@ impl<'r> Values<'r> {
         self.found += found;
         if found == 0 && out[start..] == *value.as_bytes() {
             out.truncate(start);
-            match self.clean.get_mut(at) {
+            // What was asked of the renderer is counted each time.
+            match self.clean.get_mut(at).filter(|_| self.renderer.asked() == asked) {
                 Some(Some(known)) => {
                     known.0 = inside;
                     known.1.clear();

@@ -81,7 +81,7 @@ impl Looker {
                             self.known.was_worth(number);
                             Some(found)
                         }
-                        None => self.known.learn(0, item, &[], member, |_, _| ()),
+                        None => self.known.learn(0, item, &[], (member, 0), |_, _| ()),
                     };
                     if let Some(found) = found {
                         self.known.connect(before, found);
@@ -132,7 +132,7 @@ impl Looker {
             upper: text.starts_with(|c: char| c.is_ascii_uppercase()),
             number: text.bytes().fold(5381, hash) % NAMES,
         };
-        self.names.learn(0, quoted.as_bytes(), &[], name, |_, _| ());
+        self.names.learn(0, quoted.as_bytes(), &[], (name, 0), |_, _| ());
         Some(name)
     }
 }
