@@ -5,14 +5,18 @@
 //! treated. Strings that hold JSON are opened up to [`NESTED`] levels and closed again. The output of
 //! valid input is valid JSON without a line feed; of invalid input nothing is written.
 
+mod plain;
+mod siblings;
+
 use super::super::plan::{Act, Member, NameFate, NodeId, Plan, SlotId};
 use super::super::policy::treatment::Treatment;
-use super::super::renderer::is_nothing;
-use super::super::rules::Leaf;
 use super::again::{Again, Items, Next};
-use super::lex::{Broken, Lexer, copyable, escape, unescape};
+use super::lex::{Broken, Lexer, escape, unescape};
 use super::value::{Fate, Values, redacted};
 use crate::kind::Kind;
+use plain::copy;
+pub use plain::{is_json, number_stays_or_changes, opening};
+pub use siblings::siblings;
 use std::borrow::Cow;
 
 /// Deepest value that is looked at; deeper ones are dropped. With the record itself 127 levels remain,
@@ -377,140 +381,6 @@ impl Json<'_, '_> {
         }
     }
 
-    /// A number, `true`, `false` or `null`.
-    fn literal(&mut self, literal: &str, place: Place<'_>, out: &mut Vec<u8>) -> Fate {
-        let place = Place { slot: self.text_slot(place), ..place };
-        let is_number = !matches!(literal, "true" | "false" | "null");
-        let Act::Leaf(leaf) = &self.plan.slot(place.slot).act else {
-            if is_number {
-                self.plan.counts(place.slot).dropped += 1;
-                return Fate::Dropped;
-            }
-            out.extend_from_slice(literal.as_bytes());
-            return Fate::Written;
-        };
-        if !is_number {
-            if leaf.treatment == Treatment::Drop {
-                self.plan.counts(place.slot).dropped += 1;
-                return Fate::Dropped;
-            }
-            out.extend_from_slice(literal.as_bytes());
-            self.plan.counts(place.slot).kept += 1;
-            return Fate::Written;
-        }
-        match leaf.treatment {
-            // A number where only text, names or ids are declared says nothing that may stay.
-            Treatment::Scan | Treatment::Parse(_) => {
-                self.plan.counts(place.slot).dropped += 1;
-                Fate::Dropped
-            }
-            Treatment::Keep if number_may_stay(leaf) => {
-                out.extend_from_slice(literal.as_bytes());
-                self.plan.counts(place.slot).kept += 1;
-                Fate::Written
-            }
-            Treatment::Keep => {
-                let counts = self.plan.counts(place.slot);
-                counts.violations += 1;
-                counts.dropped += 1;
-                Fate::Dropped
-            }
-            _ => {
-                let leaf = leaf.clone();
-                let mut text = Vec::new();
-                match self.values.treat(&leaf, literal, self.plan.counts(place.slot), &mut text) {
-                    Fate::Dropped => return Fate::Dropped,
-                    Fate::Same => out.extend_from_slice(literal.as_bytes()),
-                    // A coarser number stays a number, a token becomes a string.
-                    Fate::Written
-                        if Lexer::new(&String::from_utf8_lossy(&text))
-                            .literal()
-                            .is_ok_and(|n| n.len() == text.len()) =>
-                    {
-                        out.extend_from_slice(&text);
-                    }
-                    Fate::Written => {
-                        out.push(b'"');
-                        escape(&text, out);
-                        out.push(b'"');
-                    }
-                }
-                Fate::Written
-            }
-        }
-    }
-
-    fn string(&mut self, raw: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
-        let slot = self.text_slot(place);
-        if self.values.still.knows(slot, raw, self.plan.counts(slot)) {
-            out.push(b'"');
-            out.extend_from_slice(raw.as_bytes());
-            out.push(b'"');
-            return Ok(Fate::Written);
-        }
-        let plain = unescape(raw);
-        let opens = opening(&plain);
-        let may_nest = match opens {
-            Some(b'{' | b'[') => true,
-            Some(b'"') => place.explained,
-            _ => false,
-        };
-        if may_nest && place.nested < NESTED && !is_nothing(&plain) && is_json(&plain) {
-            return self.nested(raw, &plain, place, out);
-        }
-        let mark = out.len();
-        out.push(b'"');
-        let start = out.len();
-        let (asked, before) = (self.values.renderer.asked(), *self.plan.counts(slot));
-        let fate = self.values.at(self.plan, slot, &plain, out);
-        match fate {
-            Fate::Same => {
-                copy(raw, out);
-                if self.values.renderer.asked() == asked {
-                    let counted = self.plan.counts(slot).since(&before);
-                    self.values.still.learn(slot, raw, &counted);
-                }
-            }
-            Fate::Written => {
-                if out[start..].iter().any(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
-                    let text = out.split_off(start);
-                    escape(&text, out);
-                }
-            }
-            Fate::Dropped => {
-                out.truncate(mark);
-                return Ok(Fate::Dropped);
-            }
-        }
-        out.push(b'"');
-        Ok(Fate::Written)
-    }
-
-    /// A string that holds JSON.
-    fn nested(
-        &mut self,
-        raw: &str,
-        plain: &str,
-        place: Place<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Fate, Broken> {
-        let mut inner = Vec::with_capacity(plain.len());
-        let mut lexer = Lexer::new(plain);
-        lexer.space();
-        let place = Place { nested: place.nested + 1, depth: place.depth + 1, ..place };
-        if self.value(&mut lexer, place, &mut inner)? == Fate::Dropped {
-            return Ok(Fate::Dropped);
-        }
-        out.push(b'"');
-        if inner == plain.as_bytes() {
-            copy(raw, out);
-        } else {
-            escape(&inner, out);
-        }
-        out.push(b'"');
-        Ok(Fate::Written)
-    }
-
     /// A value whose sibling says what it is.
     fn by(&mut self, lexer: &mut Lexer<'_>, place: Place<'_>, out: &mut Vec<u8>) -> Result<Fate, Broken> {
         // A condition says where a rule holds, not what the value is.
@@ -534,46 +404,6 @@ struct Body<'n> {
     place: Place<'n>,
 }
 
-/// The string members of the object at the cursor that are `wanted`: folded name and value. With
-/// `literals` numbers and words too.
-pub fn siblings<'t>(
-    mut lexer: Lexer<'t>,
-    literals: bool,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<Vec<(String, Cow<'t, str>)>, Broken> {
-    let mut members = Vec::new();
-    lexer.bump();
-    lexer.space();
-    if lexer.peek() == Some(b'}') {
-        return Ok(members);
-    }
-    loop {
-        lexer.space();
-        let raw = lexer.string()?;
-        lexer.colon()?;
-        match lexer.peek() {
-            Some(b'"') => {
-                let value = lexer.string()?;
-                if wanted(raw) {
-                    members.push((crate::catalogue::fold(&unescape(raw)), unescape(value)));
-                }
-            }
-            Some(b'{' | b'[') => lexer.skip()?,
-            _ if literals && wanted(raw) => {
-                let value = lexer.literal()?;
-                members.push((crate::catalogue::fold(&unescape(raw)), Cow::Borrowed(value)));
-            }
-            _ => lexer.skip()?,
-        }
-        lexer.space();
-        match lexer.peek() {
-            Some(b',') => lexer.bump(),
-            Some(b'}') => return Ok(members),
-            _ => return Err(Broken),
-        }
-    }
-}
-
 /// Puts the elements of a list, written from `start` on with a comma between them, in bytewise order.
 fn sort_elements(out: &mut Vec<u8>, start: usize, ends: &[usize]) {
     let text = out.split_off(start);
@@ -585,61 +415,5 @@ fn sort_elements(out: &mut Vec<u8>, start: usize, ends: &[usize]) {
             out.push(b',');
         }
         out.extend_from_slice(element);
-    }
-}
-
-/// Whether a number in a field may leave as it is or as something made of it.
-pub fn number_stays_or_changes(leaf: &Leaf) -> bool {
-    match leaf.treatment {
-        Treatment::Scan | Treatment::Parse(_) | Treatment::Drop => false,
-        Treatment::Keep => number_may_stay(leaf),
-        _ => true,
-    }
-}
-
-fn number_may_stay(leaf: &Leaf) -> bool {
-    use crate::catalogue::Grammar;
-    let counts = |grammar: &Grammar| {
-        use Grammar::{Boolean, Duration, Enum, Number, Timestamp, Version};
-        matches!(grammar, Number | Timestamp | Version | Duration | Boolean | Enum(_))
-    };
-    match &leaf.grammar {
-        Some(Grammar::Either(two)) if counts(&two.0) || counts(&two.1) => true,
-        Some(grammar) if counts(grammar) => true,
-        // Enumerations arrive as integers, states as 0 and 1; identifiers of people are no facts.
-        None | Some(_) => matches!(
-            leaf.kind,
-            Kind::Fact
-                | Kind::TraceId
-                | Kind::PublicId
-                | Kind::RiskDetail
-                | Kind::Asn
-                | Kind::EventTime
-                | Kind::ProfileTime
-                | Kind::Platform
-        ),
-    }
-}
-
-/// The first byte that is no white space.
-pub fn opening(plain: &str) -> Option<u8> {
-    match plain.as_bytes().first() {
-        Some(byte @ b'!'..=b'~') => Some(*byte),
-        _ => plain.trim_start().as_bytes().first().copied(),
-    }
-}
-
-/// Whether a text is one JSON value.
-pub fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-}
-
-/// Copies what stands between quotes; what another reader would refuse is written anew.
-fn copy(raw: &str, out: &mut Vec<u8>) {
-    let odd = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == b'\\');
-    if raw.bytes().fold(0, |any, byte| any | odd(&byte)) == 0 || copyable(raw) {
-        out.extend_from_slice(raw.as_bytes());
-    } else {
-        escape(unescape(raw).as_bytes(), out);
     }
 }
