@@ -214,16 +214,17 @@ impl<'a> LeakCheck<'a> {
         known: &mut Known,
         leaks: &mut Vec<Leak>,
     ) {
-        let mut passing = Vec::new();
+        let (mut passing, mut full) = (Vec::new(), false);
         let mut report = |at: usize, what: &'static str, hard: bool| {
             if !range.contains(&at) {
             } else if what == PASSES {
                 passing.push(at);
-            } else if leaks.len() < AGAIN * MOST && self.has(what) {
+            } else if !full && self.has(what) {
                 leaks.push(Leak { entry: entry.to_owned(), offset: base + at as u64, what, hard });
-                if leaks.len() == AGAIN * MOST {
+                if leaks.len() >= AGAIN * MOST {
                     leaks.sort_unstable();
                     leaks.dedup();
+                    full = leaks.len() >= MOST;
                 }
             }
         };

@@ -21,7 +21,6 @@ const MOST_COUNTED: usize = 32;
 const DEEPEST: usize = 40;
 
 /// What rewriting an item added to the counts.
-#[derive(Default)]
 pub struct Effects {
     places: Box<[(SlotId, Counts)]>,
     kinds: Box<[(Kind, Rendered)]>,
